@@ -1,0 +1,62 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Every Swift target is compiled alike. No unsafe flags anywhere, so the package can be a dependency.
+let swift: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "etl",
+    products: [
+        .library(name: "ETL", targets: ["ETL"]),
+        .library(name: "CEL", targets: ["CEL"]),
+        .executable(name: "etl", targets: ["etl"]),
+        .executable(name: "etl-stage", targets: ["etl-stage"]),
+    ],
+    targets: [
+        // The commands: thin, one file per verb.
+        .executableTarget(name: "etl", dependencies: ["ETL"], swiftSettings: swift),
+        .executableTarget(name: "etl-stage", dependencies: ["ETL"], swiftSettings: swift),
+
+        // The engine.
+        .target(name: "ETL", dependencies: ["Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
+
+        // Pure libraries: bytes in, values out.
+        .target(name: "Bytes", dependencies: ["CBytes"], swiftSettings: swift),
+        .target(name: "JSON", dependencies: ["Bytes", "CBytes"], swiftSettings: swift),
+        .target(name: "CEL", dependencies: ["Bytes", "JSON", "CRE2"], swiftSettings: swift),
+
+        // The boundary between engine and Kafka, with the in-memory log; and the real one behind it.
+        .target(name: "Log", dependencies: ["Bytes"], swiftSettings: swift),
+        .target(name: "Kafka", dependencies: ["Bytes", "Log", "CRdkafka"], swiftSettings: swift),
+
+        // Other services and formats, each the only importer of its C library.
+        .target(name: "Postgres", dependencies: ["Bytes", "CPostgres"], swiftSettings: swift),
+        .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: swift),
+
+        // C and C++: module maps and shims.
+        .target(name: "CBytes"),
+        .systemLibrary(name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "CRE2", cxxSettings: [.define("NDEBUG")], linkerSettings: [.linkedLibrary("re2")]),
+
+        // Tests, in folders that mirror the sources.
+        .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),
+        .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: swift),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "Bytes"], swiftSettings: swift),
+        .testTarget(name: "CELTests", dependencies: ["CEL", "JSON", "Bytes"], swiftSettings: swift),
+        .testTarget(name: "LogTests", dependencies: ["Log", "Bytes"], swiftSettings: swift),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
+        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Bytes", "TestServices"], swiftSettings: swift),
+        .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
+        .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
+        .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

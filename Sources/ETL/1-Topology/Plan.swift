@@ -1,0 +1,237 @@
+public import Log
+
+/// A topology with nothing left to resolve: every name looked up, every default filled in, every path absolute,
+/// every variable and secret replaced. What the engine runs. Made by `PlanBuilder` from a `Topology` (the YAML as written).
+public struct Plan: Sendable {
+    public var name: String
+    public var description: String
+    /// The file it came from, absolute.
+    public var file: String
+    public var commitIntervalMs: Int
+    /// Budget of one process for prefetch, batches, send queues and lookups.
+    public var memoryMB: Int
+    /// Nil: the in-memory log.
+    public var kafka: KafkaPlan?
+    public var logging: LoggingPlan
+    public var retry: RetryPlan
+    public var deadLetter: DeadLetterPlan
+    /// In the order written, then the dead-letter topic of each stage and extractor that can have one, then the checkpoint topic.
+    public var topics: [TopicPlan]
+    public var lookups: [LookupPlan]
+    public var extractors: [ExtractorPlan]
+    /// In the order records meet them: a stage stands after those that write the topic it reads.
+    public var stages: [StagePlan]
+
+    /// The consumer group of a stage.
+    public func group(of stage: StagePlan) -> String { "etl.\(name).\(stage.name)" }
+    /// The topic extractors keep their checkpoints in.
+    public var checkpointTopic: String { "\(name).checkpoints" }
+    public func deadLetterTopic(of stageOrExtractor: String) -> String { "\(name).\(stageOrExtractor).dlq" }
+    public func topic(named name: String) -> TopicPlan? { topics.first { $0.name == name } }
+    public func stage(named name: String) -> StagePlan? { stages.first { $0.name == name } }
+    public func extractor(named name: String) -> ExtractorPlan? { extractors.first { $0.name == name } }
+}
+
+public struct KafkaPlan: Sendable {
+    public var bootstrapServers: String
+    /// librdkafka properties for every client, then for consumers and for producers only.
+    public var properties: [String: String]
+    public var consumerProperties: [String: String]
+    public var producerProperties: [String: String]
+}
+
+public struct LoggingPlan: Sendable {
+    public enum Level: String, Sendable, CaseIterable { case debug, info, warning, error }
+    /// `automatic`: text on a terminal, else JSON.
+    public enum Format: String, Sendable, CaseIterable { case automatic, json, text }
+    public var level: Level
+    public var format: Format
+}
+
+/// Exponential backoff with full jitter.
+public struct RetryPlan: Sendable {
+    public var initialMs: Int
+    public var maxMs: Int
+    public var multiplier: Double
+    public var fullJitter: Bool
+}
+
+public struct DeadLetterPlan: Sendable {
+    /// Share of failures among the last `window` records of a partition above which the stage pauses it.
+    public var maxRate: Double
+    public var window: Int
+    public var maxAttempts: Int
+}
+
+public struct TopicPlan: Sendable, Equatable {
+    /// What the topic is for: decides who may lack it and how it is made.
+    public enum Role: Sendable, Equatable { case data, deadLetter, checkpoint }
+    /// The short name in the topology; for dead-letter and checkpoint topics the full one.
+    public var alias: String
+    public var name: String
+    public var partitions: Int32
+    /// -1: the broker's default.
+    public var replication: Int32
+    public var properties: [String: String]
+    public var role: Role
+    /// Whether `partitions` was written in the topology (then a topic with another count is an error, else a remark).
+    public var partitionsWritten: Bool
+}
+
+/// How a stage delivers, and why.
+public enum Delivery: String, Sendable, CaseIterable {
+    case exactlyOnce = "exactly_once"
+    case atLeastOnce = "at_least_once"
+}
+
+public struct LookupPlan: Sendable {
+    public enum Source: Sendable {
+        /// A CSV file with a header; `columns` types some of its columns, the others are strings.
+        case csv(path: String, columns: [String: ColumnType])
+    }
+    public var name: String
+    /// The column records are looked up by.
+    public var key: String
+    public var source: Source
+    public var position: SourcePosition
+}
+
+/// The types a CSV column can be read as.
+public enum ColumnType: String, Sendable, CaseIterable {
+    case string, int, double, decimal, bool, timestamp, date, json
+}
+
+public struct ExtractorPlan: Sendable {
+    public var name: String
+    /// Full name of the topic it writes.
+    public var to: String
+    /// Of each record; nil: no key.
+    public var key: ExpressionPlan?
+    public var csv: CSVPlan
+    public var position: SourcePosition
+}
+
+public struct CSVPlan: Sendable {
+    public enum OnBadRow: String, Sendable, CaseIterable { case deadLetter = "dead_letter", stop }
+    /// Glob, absolute.
+    public var path: String
+    public var delimiter: UInt8
+    public var quote: UInt8
+    /// False: `columns` names them, in order.
+    public var header: Bool
+    /// Fields equal to one of these (unquoted) are null.
+    public var nullValues: [String]
+    /// In the order written.
+    public var columns: [(name: String, type: ColumnType)]
+    public var onBadRow: OnBadRow
+}
+
+public struct StagePlan: Sendable {
+    public var name: String
+    /// Full name of the topic it reads.
+    public var from: String
+    public var threads: Int
+    public var delivery: Delivery
+    public var steps: [StepPlan]
+    public var ending: Ending
+    public var position: SourcePosition
+
+    public enum Ending: Sendable {
+        /// Full name of the topic it writes.
+        case topic(String)
+        case postgres(PostgresPlan)
+    }
+}
+
+/// An expression as written, and where: `position` is its first character in the YAML file.
+public struct ExpressionPlan: Sendable, Equatable {
+    public var source: String
+    public var position: SourcePosition
+
+    public init(source: String, position: SourcePosition) {
+        self.source = source
+        self.position = position
+    }
+}
+
+/// A place in a file a person wrote; line and column count from 1.
+public struct SourcePosition: Sendable, Equatable, Comparable, CustomStringConvertible {
+    public var file: String
+    public var line: Int
+    public var column: Int
+
+    public init(file: String, line: Int, column: Int) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+
+    public var description: String { "\(file):\(line):\(column)" }
+    public static func < (a: Self, b: Self) -> Bool { (a.file, a.line, a.column) < (b.file, b.line, b.column) }
+}
+
+/// One step of a stage, in the order written. `name` tells it apart in dead letters and metrics: the check's own name, else
+/// `<kind>_<n>` with n counting from 1 in the stage.
+public struct StepPlan: Sendable {
+    public enum OnFailure: String, Sendable, CaseIterable { case deadLetter = "dead_letter", drop, warn }
+    public enum OnMissing: String, Sendable, CaseIterable { case deadLetter = "dead_letter", keep, drop }
+
+    public enum Kind: Sendable {
+        case validate(fields: [FieldRule])
+        case check(name: String, expression: ExpressionPlan, onFailure: OnFailure)
+        case filter(ExpressionPlan)
+        case lookup(table: String, key: ExpressionPlan, alias: String, onMissing: OnMissing)
+        /// Dotted target path and value, in the order written; each sees what those before it set.
+        case set([(path: [String], value: ExpressionPlan)])
+        case remove([[String]])
+        case keep([[String]])
+        case rename([(from: [String], to: [String])])
+        case rekey(ExpressionPlan)
+    }
+
+    public var name: String
+    public var kind: Kind
+    public var position: SourcePosition
+}
+
+/// A rule of `validate: {fields: …}`: JSON Schema's keywords of the same meaning, on one dotted path.
+public struct FieldRule: Sendable {
+    public enum JSONType: String, Sendable, CaseIterable { case string, integer, number, boolean, object, array }
+    public var path: [String]
+    public var type: JSONType?
+    /// The path must be there (null counts as there). Default true.
+    public var required: Bool
+    /// Null is allowed. Default false.
+    public var nullable: Bool
+    /// Bounds as written: compared exactly, as decimals.
+    public var minimum: String?
+    public var maximum: String?
+    public var exclusiveMinimum: String?
+    public var exclusiveMaximum: String?
+    public var minLength: Int?
+    public var maxLength: Int?
+    /// RE2; matches anywhere in the string unless anchored.
+    public var pattern: String?
+    /// Allowed values, as JSON text.
+    public var allowed: [String]?
+    public var position: SourcePosition
+}
+
+public struct PostgresPlan: Sendable {
+    public enum Mode: String, Sendable, CaseIterable { case append, upsert }
+    public enum ExtraFields: String, Sendable, CaseIterable { case deadLetter = "dead_letter", ignore }
+    /// A libpq connection string or URL. A secret: never shown.
+    public var url: String
+    /// May be qualified: `sales.orders`.
+    public var table: String
+    public var mode: Mode
+    public var keys: [String]
+    /// Empty: the table's columns, by name.
+    public var columns: [String]
+    public var extraFields: ExtraFields
+    /// A jsonb column that takes the fields no column has; nil: none.
+    public var extraColumn: String?
+    public var batchRows: Int
+    public var batchMs: Int
+    public var connections: Int
+}
