@@ -1,5 +1,3 @@
-public import Log
-
 /// A topology with nothing left to resolve: every name looked up, every default filled in, every path absolute,
 /// every variable and secret replaced. What the engine runs. Made by `PlanBuilder` from a `Topology` (the YAML as written).
 public struct Plan: Sendable {
