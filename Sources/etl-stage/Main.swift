@@ -37,11 +37,9 @@ enum Main {
             var topics: Set = [stage.from, plan.deadLetterTopic(of: stage.name)]
             if case .topic(let output) = stage.ending { topics.insert(output) }
             try plan.requireTopics(log, create: arguments.has("create-topics"), names: topics)
-            let instance = arguments.value("instance").map { ($0, nil) } ?? { let made = Instance(scope: "\(plan.name).\(stage.name)"); return (made.name, made) }()
-            try withExtendedLifetime(instance.1) {
-                try execute(session, log: log, extractors: [], stages: [stage], instance: instance.0, threads: threads,
-                            follow: !arguments.has("until-end"), progress: format.map { Progress(json: $0 == "json") })
-            }
+            try execute(session, log: log, extractors: [], stages: [stage],
+                        instance: arguments.value("instance") ?? Instance(scope: "\(plan.name).\(stage.name)").name, threads: threads,
+                        follow: !arguments.has("until-end"), progress: format.map { Progress(json: $0 == "json") })
         }
     }
 }

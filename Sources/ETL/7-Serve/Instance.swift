@@ -5,7 +5,7 @@ import Glibc
 /// crashed process' successor with the same one ends what the crash left open at once.
 package struct Instance: Sendable {
     package let name: String
-    /// Held open while the process lives; the system releases the lock even after kill -9.
+    /// Never closed: the lock is the process's, and the system releases it even after kill -9. -1: none.
     private let descriptor: Int32
 
     /// - Parameter scope: what the name must be unique in: topology and stage.
