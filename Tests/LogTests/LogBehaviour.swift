@@ -9,7 +9,7 @@ struct LogBehaviour: Sendable, CustomStringConvertible {
     var run: @Sendable (any RecordLog, String) throws -> Void
 
     static let all: [LogBehaviour] = [
-        .init(description: "a topic is created once and described as it is") { log, name in
+        .init(description: "a topic is created once and described as it is") { log, name throws in
             let topics = [NewTopic(name: name, partitions: 3)]
             #expect(try log.create(topics: topics) == [.created])
             #expect(try log.create(topics: topics) == [.existed])

@@ -78,13 +78,17 @@ struct MemoryLogTests {
         let began = Flag()
         let threads = [false, true].map { transactional in
             thread {
-                if transactional { try producer.begin() } else { try log.produce([TestRecord("more")], to: "t") }
+                if transactional {
+                    try log.makeProducer(ProducerOptions(topics: ["t"], transactionalId: "other")).begin()
+                } else {
+                    try log.produce([TestRecord("more")], to: "t")
+                }
                 began.raise()
             }
         }
         _ = try consumer.next(300)
         #expect(began.count == 0)
-        try consumer.consumer.commit([.init(partition: 0, offset: 200)], wait: true)
+        try consumer.consumer.commit([.init(partition: 0, offset: 150)], wait: true)
         try consumer.poll(timeoutMs: 20)
         #expect(began.count == 0)
         try consumer.consumer.commit([.init(partition: 0, offset: 301)], wait: true)

@@ -3,12 +3,12 @@ import Testing
 
 /// If these fail, records with the same key land in different partitions than other clients put them, and lose their order.
 struct PartitionerTests {
-    // From Kafka's UtilsTest.testMurmur2, kafkajs' murmur2.spec.js, and the hash of nothing.
+    // From Kafka's UtilsTest.testMurmur2 and Pekko's Murmur2Spec, which checks against Kafka's.
     @Test(arguments: [
         ("21", -973_932_308), ("foobar", -790_332_482), ("a-little-bit-long-string", -985_981_536),
         ("a-little-bit-longer-string", -1_486_304_829), ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
-        ("abc", 479_470_107), ("0", 272_173_970), ("1", 1_311_020_360), ("128", 2_053_105_854), ("2187", -2_081_355_488),
-        ("16384", 204_404_061), ("10000000", -1_778_616_326), ("170859375", 102_939_717), ("", 275_646_681),
+        ("abc", 479_470_107), ("1", -1_993_445_489), ("12", 126_087_238), ("123", -267_702_483), ("1234", -1_614_185_708),
+        ("12345", -1_188_365_604), ("", 275_646_681),
     ] as [(String, Int32)])
     func hashesAsJavaDoes(key: String, hash: Int32) {
         Array(key.utf8).withUnsafeBytes { #expect(Int32(bitPattern: Partitioner.murmur2($0)) == hash) }
