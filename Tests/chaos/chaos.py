@@ -24,8 +24,8 @@ import verdict
 from machinery import ROOT, Failure, Fleet, Services, environment, script
 
 TOPOLOGY = ROOT / "Tests/chaos/orders.yaml"
-MALFORMED = [b'{"order_id": "o-1", "quantity": 3', b'{"customer_id": "\xff\xfe"}', b"{'quantity': 1}", b"", b'{"quantity": 1} trailing',
-             b'{"quantity": 01}']
+MALFORMED = [b'{"order_id": "o-1", "quantity": 3', b'{"customer_id": "\xff\xfe"}', b"{'quantity': 1}", b"",
+             b'{"quantity": 1} trailing', b'{"quantity": 01}']
 SHOWN = 5
 
 
@@ -74,10 +74,12 @@ class Chaos:
         (secrets / "postgres_url").write_text(self.services.url)
         env.update(CHAOS_BOOTSTRAP_SERVERS=self.services.bootstrap, CHAOS_DATA=str(self.data), ETL_SECRETS_DIR=str(secrets))
         self.fleet = Fleet(self.dir, env)
-        self.kafka, self.producer = observe.Kafka(self.services.bootstrap), observe.producer(self.services.bootstrap)
-        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", str(TOPOLOGY.with_suffix(".sql")), self.services.url], check=True)
-        made = subprocess.run([str(self.given.bin / "etl"), "topics", "create", f"--topology={TOPOLOGY}"], env=env, capture_output=True,
-                              text=True, timeout=60)
+        self.kafka = observe.Kafka(self.services.bootstrap)
+        self.producer = observe.producer(self.services.bootstrap)
+        schema = str(TOPOLOGY.with_suffix(".sql"))
+        subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", schema, self.services.url], check=True)
+        made = subprocess.run([str(self.given.bin / "etl"), "topics", "create", f"--topology={TOPOLOGY}"], env=env,
+                              capture_output=True, text=True, timeout=60)
         if made.returncode:
             raise Failure(f"etl topics create failed ({made.returncode}): {made.stdout}{made.stderr}")
         self.make_orders()
@@ -88,8 +90,9 @@ class Chaos:
         for index in range(files):
             first, end = self.given.records * index // files, self.given.records * (index + 1) // files
             with open(self.waiting / f"orders-{index:04d}.csv", "wb") as out:
-                subprocess.run([str(ROOT / "scripts/make-orders"), str(end - first), str(self.seed * 1000 + index), "--first", str(first),
-                                *(["--crlf"] if index % 3 == 1 else []), *(["--bom"] if index % 4 == 2 else [])], stdout=out, check=True)
+                command = [ROOT / "scripts/make-orders", end - first, self.seed * 1000 + index, "--first", first]
+                command += ["--crlf"] * (index % 3 == 1) + ["--bom"] * (index % 4 == 2)
+                subprocess.run(list(map(str, command)), stdout=out, check=True)
 
     # ---- The pipeline's processes ----------------------------------------------------------------------------------------------
 
@@ -98,7 +101,8 @@ class Chaos:
             command = [str(self.given.bin / "etl"), "extract", f"--topology={TOPOLOGY}", "--extractor=orders_csv"]
         else:
             stage, _, instance = name.partition("#")
-            command = [str(self.given.bin / "etl-stage"), f"--topology={TOPOLOGY}", f"--stage={stage}", f"--instance={instance or 'a'}"]
+            command = [str(self.given.bin / "etl-stage"), f"--topology={TOPOLOGY}", f"--stage={stage}",
+                       f"--instance={instance or 'a'}"]
         self.fleet.start(name, command)
 
     def tend(self):
@@ -145,7 +149,8 @@ class Chaos:
         for _ in range(3):
             key = f"malformed-{len(self.injected)}"
             self.injected[key] = "parse."
-            self.producer.produce("chaos.raw", self.rng.choice(MALFORMED), key, headers=[("x-source", b"elsewhere"), ("x-bytes", b"\x00\xff")])
+            self.producer.produce("chaos.raw", self.rng.choice(MALFORMED), key,
+                                  headers=[("x-source", b"elsewhere"), ("x-bytes", b"\x00\xff")])
         if self.producer.flush(60):
             raise Failure("could not inject malformed records")
 
@@ -154,10 +159,24 @@ class Chaos:
             self.start(name)
         if name == "extractor":  # lives a moment only: within its life, not after it
             self.tend_for(self.rng.uniform(0.01, 0.2))
+        elif self.at_work(name):
+            self.tend_for(self.rng.uniform(0, 0.15))
         if name in self.fleet.living and self.fleet.kill(name):
             self.count(f"kill -9 {name.partition('#')[0]}")
             self.later(self.rng.uniform(0, 0.6), lambda: name in self.fleet.living or self.start(name))
             return True
+        return False
+
+    def at_work(self, name, timeout_s=12):
+        """Waits until a process works rather than waits: most moments are idle, and to be killed then is no test. After a kill its
+        group, and what stands behind it, pauses for the session timeout."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            before = self.fleet.ticks(name)
+            self.tend_for(0.04)
+            if self.fleet.ticks(name) - before >= 2:
+                return True
+        self.count("(killed while idle)")
         return False
 
     def join_or_leave(self):
@@ -182,7 +201,8 @@ class Chaos:
     def crash_postgres(self):
         script("postgres", "stop", self.services.postgres)
         self.count("Postgres immediate stop")
-        self.later(self.rng.uniform(0.5, 3), lambda: self.services.restart_later("postgres", "postgres", "restart", self.services.postgres))
+        self.later(self.rng.uniform(0.5, 3),
+                   lambda: self.services.restart_later("postgres", "postgres", "restart", self.services.postgres))
 
     def schedule(self):
         """By round: who is killed, each about as often; and the services that crash, well apart."""
@@ -237,6 +257,9 @@ class Chaos:
             return self.extracted
 
         left = lambda: max(1, int(deadline - time.monotonic()))
+        # The one that runs may have looked for files before the last came: only one that starts now has seen them all.
+        self.tend_until(lambda: "extractor" not in self.fleet.living, left(), "extracted")
+        self.extracted = False
         self.tend_until(extracted, left(), "extracted")
         self.topics = {}
         for stage, topic in expect.STAGES.items():
@@ -257,15 +280,17 @@ class Chaos:
             places.append(verdict.dead_letters(stage, self.kafka.read(f"chaos.{stage}.dlq"), sources, expected))
         places.append(verdict.table(observe.table(self.services.url), expected))
         undone = sum(len(self.kafka.read(topic, "read_uncommitted")) - len(self.topics[topic]) for topic in expect.TOPICS)
-        print(f"\n{self.given.records:,} orders and {len(self.injected)} injected records: {len(expected.table):,} belong in the table, "
-              f"{expected.refunded:,} are refunded,\n{sum(map(len, expected.dead.values())) + len(expected.bad_rows):,} are bad. "
-              f"{undone:,} records were written and undone by aborted transactions.\n")
+        bad = sum(map(len, expected.dead.values())) + len(expected.bad_rows)
+        print(f"\n{self.given.records:,} orders and {len(self.injected)} injected records: {len(expected.table):,} belong in the "
+              f"table,\n{expected.refunded:,} are refunded, {bad:,} are bad. {undone:,} records were written and undone by aborted "
+              "transactions.\n")
         print("| fault survived | times |\n|---|---:|")
         for fault, times in sorted(self.counts.items()):
             print(f"| {fault} | {times} |")
         print("\n| place | expected | found | lost | doubled | wrong |\n|---|---:|---:|---:|---:|---:|")
         for place in places:
-            print(f"| {place.name} | {place.expected:,} | {place.found:,} | {len(place.lost)} | {len(place.doubled)} | {len(place.wrong)} |")
+            print(f"| {place.name} | {place.expected:,} | {place.found:,} | {len(place.lost)} | {len(place.doubled)} "
+                  f"| {len(place.wrong)} |")
         print()
         for place in places:
             print(f"{'ok  ' if place.right else 'FAIL'} chaos: {place.name}")
@@ -282,8 +307,8 @@ def main():
     given = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chaos, right, began = Chaos(given), False, time.monotonic()
-    print(f"chaos: --seed {chaos.seed} --records {given.records} --kills {given.kills} --brokers {given.brokers} --library {given.library}",
-          flush=True)
+    print(f"chaos: --seed {chaos.seed} --records {given.records} --kills {given.kills} --brokers {given.brokers} "
+          f"--library {given.library}", flush=True)
     try:
         chaos.set_up()
         chaos.run()

@@ -17,7 +17,8 @@ class Failure(Exception):
 
 def script(*arguments, timeout=150, check=True):
     """Runs one of scripts/; gives the NAME=value lines it printed."""
-    ran = subprocess.run([str(ROOT / "scripts" / arguments[0]), *map(str, arguments[1:])], capture_output=True, text=True, timeout=timeout)
+    command = [str(ROOT / "scripts" / arguments[0]), *map(str, arguments[1:])]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     if check and ran.returncode:
         raise Failure(f"scripts/{' '.join(map(str, arguments[:2]))} failed ({ran.returncode}): {ran.stderr.strip()}")
     return dict(line.split("=", 1) for line in ran.stdout.splitlines() if "=" in line)
@@ -84,6 +85,15 @@ class Fleet:
         for name, _ in ended:
             del self.living[name]
         return ended
+
+    def ticks(self, name):
+        """The processor time a process has used, in hundredths of a second; 0 if it doesn't live."""
+        try:
+            stat = Path(f"/proc/{self.living[name].pid}/stat").read_text()
+        except (KeyError, FileNotFoundError):
+            return 0
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return int(user) + int(system)
 
     def kill(self, name):
         """kill -9; False where it had just ended by itself."""

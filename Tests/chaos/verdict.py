@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from expect import EXTRACTOR_DLQ, STAGES, TOPICS, parse
 
 # Every dead letter of a stage tells these; `pointer` only where a field is to blame.
-HEADERS = ["topology", "stage", "step", "code", "message", "topic", "partition", "offset", "timestamp", "attempt", "first_failed_at",
-           "failed_at"]
+HEADERS = ["topology", "stage", "step", "code", "message", "topic", "partition", "offset", "timestamp", "attempt",
+           "first_failed_at", "failed_at"]
 HIDDEN = "…"
 
 
@@ -89,7 +89,7 @@ def dead_letters(stage, records, sources, expected):
             continue
         source = sources.get((int(headers["partition"]), int(headers["offset"])))
         if source is None:
-            wrong.append(f"{where}: nothing is at {headers['topic']}[{headers['partition']}]@{headers['offset']}, where it says it was")
+            wrong.append(f"{where}: nothing is at {STAGES[stage]}[{headers['partition']}]@{headers['offset']}, where it was")
             continue
         if source.value != record.value or source.key != record.key:
             wrong.append(f"{where}: value or key isn't that of the record it was")
