@@ -1,0 +1,86 @@
+"""What a client that shares nothing with the engine sees in Kafka and Postgres."""
+import time
+from dataclasses import dataclass
+
+import psycopg
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+
+@dataclass
+class Seen:
+    """A record as it lies in a topic."""
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+    headers: dict
+
+
+class Kafka:
+    def __init__(self, bootstrap):
+        self.bootstrap = bootstrap
+
+    def consumer(self, group, isolation="read_committed"):
+        return Consumer({
+            "bootstrap.servers": self.bootstrap, "group.id": group, "isolation.level": isolation, "enable.auto.commit": False,
+            "enable.partition.eof": True, "auto.offset.reset": "earliest", "log_level": 2})
+
+    def partitions(self, consumer, topic):
+        metadata = consumer.list_topics(topic, timeout=20).topics[topic]
+        if metadata.error:
+            raise KafkaException(metadata.error)
+        return list(metadata.partitions)
+
+    def read(self, topic, isolation="read_committed", timeout_s=120):
+        """All records of a topic, up to the end of each partition."""
+        consumer = self.consumer("chaos-checker", isolation)
+        try:
+            waiting = set(self.partitions(consumer, topic))
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in waiting])
+            records, deadline = [], time.monotonic() + timeout_s
+            while waiting:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"could not read {topic} to its end in {timeout_s} s; partitions {sorted(waiting)} are open")
+                for message in consumer.consume(10000, 0.2):
+                    error = message.error()
+                    if error is None:
+                        records.append(Seen(topic, message.partition(), message.offset(), message.key(), message.value(),
+                                            dict(message.headers() or [])))
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        waiting.discard(message.partition())
+                    elif not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+                        raise KafkaException(error)
+            return records
+        finally:
+            consumer.close()
+
+    def behind(self, group, topic, ends):
+        """How many partitions a group hasn't committed up to `ends` ({partition: offset after its last record})."""
+        consumer = self.consumer(group)
+        try:
+            committed = consumer.committed([TopicPartition(topic, partition) for partition in ends], timeout=10)
+            return sum(1 for at in committed if at.offset < ends[at.partition])
+        except KafkaException:
+            return len(ends)
+        finally:
+            consumer.close()
+
+
+def producer(bootstrap):
+    return Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0, "log_level": 2})
+
+
+def ends_of(records):
+    """The offset after the last record of each partition."""
+    ends = {}
+    for record in records:
+        ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
+    return ends
+
+
+def table(url):
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute("select * from orders")
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row)) for row in cursor]
