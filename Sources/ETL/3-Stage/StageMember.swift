@@ -8,7 +8,7 @@ package import Log
 package final class StageMember: AssignmentListener {
     let context: MemberContext
     let stage: StagePlan
-    private let compile: (_ inputPartitions: Int32, _ outputPartitions: Int32) throws(ETLError) -> StageProgram
+    private let lookups: LookupTables
     var clients: Clients?
     var machine: TransactionMachine
     var acknowledged = AcknowledgedOffsets()
@@ -32,12 +32,10 @@ package final class StageMember: AssignmentListener {
         let producer: any LogProducer
     }
 
-    /// - Parameter compile: makes the thread's program once the topics' partition counts are known.
-    package init(context: MemberContext, stage: StagePlan,
-                 compile: @escaping (_ inputPartitions: Int32, _ outputPartitions: Int32) throws(ETLError) -> StageProgram) {
+    package init(context: MemberContext, stage: StagePlan, lookups: LookupTables) {
         self.context = context
         self.stage = stage
-        self.compile = compile
+        self.lookups = lookups
         machine = TransactionMachine(commitIntervalMs: Int64(context.plan.commitIntervalMs))
     }
 
@@ -145,16 +143,17 @@ package final class StageMember: AssignmentListener {
         let producer = try context.log.makeProducer(ProducerOptions(
             topics: topics, transactionalId: stage.delivery == .exactlyOnce ? context.transactionalId(stage.name) : nil,
             memoryBytes: context.producerBytes, clientId: context.clientId(stage.name)))
-        if work == nil {
-            do {
-                let program = try compile(input.partitions, producer.partitionCounts[0])
+        do {
+            if work == nil {
+                let program = try StageProgram.compile(stage: stage, lookups: lookups, inputPartitions: input.partitions,
+                                                       outputPartitions: producer.partitionCounts[0])
                 let letters = DeadLetterWriter(topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 1,
                                                outputPartitions: producer.partitionCounts[1])
                 work = StageWork(program: program, letters: letters)
-            } catch {
-                producer.close()
-                throw LogError(.configuration, code: error.code, error.message)
             }
+        } catch {
+            producer.close()
+            throw LogError(.configuration, code: "topology.invalid", error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
         }
         do {
             let consumer = try context.log.makeConsumer(ConsumerOptions(
@@ -209,7 +208,7 @@ struct StageWork: ~Copyable {
 
     @inline(never)
     private mutating func reject(_ record: LogRecord, _ outputs: inout OutputBatch, _ report: inout BatchReport) {
-        let failure = program.failure
+        let failure = Failure(program.failure)
         letters.append(record, failure, nowMs: wallClockMs(), copying: false, to: &outputs)
         report.rejected(failure, record)
     }

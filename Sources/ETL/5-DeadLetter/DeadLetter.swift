@@ -20,6 +20,12 @@ package struct Failure: Equatable, Sendable {
     }
 }
 
+extension Failure {
+    init(_ failure: RecordFailure) {
+        self.init(code: failure.code.rawValue, step: failure.step, message: failure.message, pointer: failure.pointer)
+    }
+}
+
 /// The names of the headers a dead letter carries.
 package enum DeadLetterHeader {
     package static let prefix = "etl.dlq."

@@ -80,7 +80,7 @@ package final class LoadMember: AssignmentListener {
     }
     private static let batchBytesMax = 32 << 20
     /// A poll's records are all appended before the buffer is looked at; small enough for large records not to pile up.
-    private var pollRecordsMax: Int { max(1, min(2000, plan.batchRows - sink.rows)) }
+    private var pollRecordsMax: Int { Swift.max(1, Swift.min(2000, plan.batchRows - sink.rows)) }
 
     // MARK: Writing
 
@@ -305,9 +305,10 @@ package final class LoadMember: AssignmentListener {
             return true
         }
         guard found == wanted.count else {
+            let gone = "\(wanted.count - found) rejected records of topic \(stage.from), partition \(partition), offsets \(first) to \(last)"
             throw ETLError(.failed, code: "load.dead_letter_gone",
-                           "\(wanted.count - found) rejected records of topic \(stage.from), partition \(partition), offsets \(first) to \(last) "
-                               + "are no longer in the topic, so their dead letters can't be written; look them up in etl_offsets, then set its rejected column to '{}'")
+                           gone + " are no longer in the topic, so their dead letters can't be written; "
+                               + "look them up in etl_offsets, then set its rejected column to '{}'")
         }
         do {
             try producer.begin()

@@ -5,14 +5,19 @@ package struct Thread {
     private let handle: pthread_t
 
     private final class Body {
+        let name: String
         let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+
+        init(_ name: String, _ run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.run = run
+        }
     }
 
     /// Starts `run` at once. `name` shows in `top -H` and debuggers (15 bytes).
     /// - Throws: when the system has no thread to give.
     package init(name: String, _ run: @escaping @Sendable () -> Void) throws(ETLError) {
-        let body = Unmanaged.passRetained(Body(run))
+        let body = Unmanaged.passRetained(Body(name, run))
         var handle = pthread_t()
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
@@ -20,7 +25,9 @@ package struct Thread {
         pthread_attr_setstacksize(&attributes, 2 << 20)
         let status = pthread_create(&handle, &attributes, { argument in
             guard let argument else { return nil }
-            Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+            let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+            _ = body.name.withCString { prctl(PR_SET_NAME, UInt(bitPattern: $0)) }
+            body.run()
             return nil
         }, body.toOpaque())
         pthread_attr_destroy(&attributes)
@@ -28,7 +35,6 @@ package struct Thread {
             body.release()
             throw ETLError(.failed, code: "process.thread", "can't start a thread for \(name): \(String(cString: strerror(status)))")
         }
-        pthread_setname_np(handle, String(name.prefix(15)))
         self.handle = handle
     }
 
