@@ -19,14 +19,15 @@ package struct Session {
         if let name = arguments.value("pipeline") {
             if arguments.value("topology") != nil { throw UsageError("--pipeline and --topology can't be given together") }
             switch findTopology(pipeline: name, dir: arguments.value("dir") ?? "topologies") {
-            case .found(let path): file = path
-            case .notFound(let message): throw ETLError(.topology, code: "topology.not_found", message)
+            case .success(let path): file = path
+            case .failure(let missing):
+                throw ETLError(.topology, code: "topology.not_found", missing.message + (missing.suggestion.map { "; \($0)" } ?? ""))
             }
         } else {
             file = try arguments.required("topology", command)
         }
-        let loaded = loadTopologies(file: file, environment: arguments.value("env"), checkExpressions: checkExpressions)
-        if !loaded.problems.isEmpty { writeAll(renderProblems(loaded.problems, colour: isatty(2) == 1), to: 2) }
+        let loaded = load(file, arguments)
+        if !loaded.problems.isEmpty { writeAll(loaded.problemsAsText(color: wantsColor(descriptor: 2)), to: 2) }
         if loaded.problems.hasErrors {
             let errors = loaded.problems.filter { $0.severity == .error }.count
             throw ETLError(.topology, code: "topology.invalid", "\(file) has \(errors) problem\(errors == 1 ? "" : "s"); nothing was started")
@@ -37,6 +38,13 @@ package struct Session {
                            "\(file) holds \(loaded.plans.count) topologies: \(loaded.plans.map(\.name).joined(separator: ", ")); choose one with --pipeline=NAME")
         }
         return plan
+    }
+
+    /// Reads a topology with all its problems, those of its expressions too.
+    package static func load(_ file: String, _ arguments: Arguments) -> LoadedTopologies {
+        loadTopologies(file: file, environment: arguments.value("env")) { plan in
+            plan.checkExpressions().map(Problem.init)
+        }
     }
 
     /// The log the plan asks for. The in-memory one when there is no `kafka:`, or when `embedded`.

@@ -1,6 +1,5 @@
 import Command
 import ETL
-import Glibc
 
 let validateVerb = Verb(command: Command(
     name: "etl validate",
@@ -13,14 +12,15 @@ let validateVerb = Verb(command: Command(
     let json = try arguments.choice("format", of: ["text", "json"]) == "json"
     var errors = 0
     for file in arguments.operands {
-        let loaded = loadTopologies(file: file, environment: arguments.value("env"), checkExpressions: checkExpressions)
+        let loaded = Session.load(file, arguments)
         errors += loaded.problems.filter { $0.severity == .error }.count
         if json {
-            writeAll(renderProblemsJSON(loaded.problems), to: 1)
-        } else if !loaded.problems.isEmpty {
-            writeAll(renderProblems(loaded.problems, colour: isatty(1) == 1), to: 1)
+            writeAll(loaded.problemsAsJSON(), to: 1)
+            writeAll(Plan.json(loaded.plans), to: 1)
+        } else {
+            if !loaded.problems.isEmpty { writeAll(loaded.problemsAsText(color: wantsColor(descriptor: 1)), to: 1) }
+            writeAll(loaded.plans.map(\.text).joined(separator: "\n"), to: 1)
         }
-        for plan in loaded.plans { writeAll(json ? describePlanJSON(plan) : describePlan(plan), to: 1) }
     }
     if errors > 0 { throw ETLError(.topology, code: "topology.invalid", "\(errors) problem\(errors == 1 ? "" : "s")") }
 }

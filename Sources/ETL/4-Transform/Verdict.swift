@@ -128,3 +128,10 @@ public struct ExpressionProblem: Error, Equatable, Sendable {
 public struct ExpressionProblems: Error, Sendable {
     public var problems: [ExpressionProblem]
 }
+
+extension Problem {
+    /// As `etl validate` shows it.
+    package init(_ problem: ExpressionProblem) {
+        self.init(code: problem.code, message: problem.message, at: problem.position, suggestion: problem.suggestion)
+    }
+}
