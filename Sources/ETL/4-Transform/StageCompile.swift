@@ -93,6 +93,13 @@ struct StageAssembly: ~Copyable {
         var instructions = OwnedArray<Instruction>()
         var edits: [Edit] = []
         for action in actions {
+            if case .keep(let kept) = action.kind {
+                // What was set before and isn't kept goes too.
+                let slots = Set(kept.map { Int(slot($0, trie)) })
+                for case .set(let changed) in edits where !slots.contains(changed) {
+                    instructions.append(Instruction(operation: .remove, step: Int32(action.step), target: Int32(changed)))
+                }
+            }
             if let instruction = try instruction(action, trie, &edits) { instructions.append(instruction) }
         }
         stageParts.append(StagePart(scanner: Scanner(trie, edits: edits), instructions: instructions, hasEdits: !edits.isEmpty))
