@@ -101,6 +101,12 @@ public final class CELProgram {
         return "\(kind.text) \(piece)"
     }
 
+    /// Whether an error says that a field or key isn't there, and nothing else.
+    public static func isMissing(_ error: Value) -> Bool {
+        error.tag == .error
+            && (error.aux == EvaluationError.noSuchField.rawValue || error.aux == EvaluationError.noSuchKey.rawValue)
+    }
+
     private func span(_ position: UInt32) -> SourceSpan {
         if position == Position.root { return rootSpan }
         let isEntry = position >> 31 == 1

@@ -4,6 +4,14 @@ public protocol NameResolver {
     /// For a root (first name) it knows it gives a slot for any path below. The compiler asks for the longest chain first.
     mutating func slot(for path: [String]) -> Int?
 
+    /// The slot of a name that is only asked whether it is a map: what `has(a.b)` wants to know of `a`. As `slot(for:)` unless
+    /// the resolver knows better.
+    mutating func parentSlot(for path: [String]) -> Int?
+
     /// The roots it knows, for suggestions.
     var roots: [String] { get }
+}
+
+extension NameResolver {
+    public mutating func parentSlot(for path: [String]) -> Int? { slot(for: path) }
 }

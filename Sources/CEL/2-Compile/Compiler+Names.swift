@@ -89,7 +89,7 @@ extension Compiler {
         let parts: [Compiled]
         let operation: Operation
         if let chain = chain(argument), chain.rooted || !variables.contains(chain.names[0]),
-            let slot = resolver.slot(for: chain.names), let parent = resolver.slot(for: Array(chain.names.dropLast()))
+            let slot = resolver.slot(for: chain.names), let parent = resolver.parentSlot(for: Array(chain.names.dropLast()))
         {
             tested = .slot(UInt32(slot))
             parts = [

@@ -16,6 +16,8 @@ struct Instruction: BitwiseCopyable {
     var target: Int32 = -1
     /// The slot read (rename), or the lookup's number.
     var source: Int32 = -1
+    /// For a lookup: the slot that tells whether there is a row, or -1.
+    var presence: Int32 = -1
     var program: Int32 = -1
     /// Index of the path in the program's texts.
     var path: Int32 = -1
