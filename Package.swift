@@ -19,8 +19,9 @@ let package = Package(
     ],
     targets: [
         // The commands: thin, one file per verb.
-        .executableTarget(name: "etl", dependencies: ["ETL"], swiftSettings: swift),
-        .executableTarget(name: "etl-stage", dependencies: ["ETL"], swiftSettings: swift),
+        .executableTarget(name: "etl", dependencies: ["ETL", "Command"], swiftSettings: swift),
+        .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
+        .target(name: "Command", dependencies: ["ETL"], swiftSettings: swift),
 
         // The engine.
         .target(name: "ETL", dependencies: ["Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
@@ -54,6 +55,7 @@ let package = Package(
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
+        .testTarget(name: "CommandTests", dependencies: ["Command"], swiftSettings: swift),
         .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
     ],

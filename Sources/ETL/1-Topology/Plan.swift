@@ -19,6 +19,8 @@ public struct Plan: Sendable {
     public var extractors: [ExtractorPlan]
     /// In the order records meet them: a stage stands after those that write the topic it reads.
     public var stages: [StagePlan]
+    /// What no log line, error or answer may show.
+    public var secrets = Secrets()
 
     /// The consumer group of a stage.
     public func group(of stage: StagePlan) -> String { "etl.\(name).\(stage.name)" }
@@ -145,10 +147,13 @@ public struct StagePlan: Sendable {
 public struct ExpressionPlan: Sendable, Equatable {
     public var source: String
     public var position: SourcePosition
+    /// Where its pieces stand, for `position(at:)`; empty: all of it stands at `position`, on one line.
+    public var runs: [Run]
 
-    public init(source: String, position: SourcePosition) {
+    public init(source: String, position: SourcePosition, runs: [Run] = []) {
         self.source = source
         self.position = position
+        self.runs = runs
     }
 }
 

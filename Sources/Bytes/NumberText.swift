@@ -1,0 +1,167 @@
+// Hot path: per record.
+import CBytes
+import Glibc
+
+/// Numbers as text and back: exact or correctly rounded, whatever the locale.
+public enum NumberText {
+    /// What `double` found.
+    public enum DoubleResult: Equatable, Sendable {
+        case value(Double)
+        /// Too large for a double: the infinity of its sign is the nearest there is.
+        case overflow(Double)
+        case notANumber
+    }
+
+    /// Reads a JSON number (also with leading zeros), correctly rounded. What is too small becomes zero of its sign.
+    public static func double(_ text: UnsafeRawBufferPointer) -> DoubleResult {
+        guard let start = text.baseAddress?.assumingMemoryBound(to: UInt8.self), text.count > 0 else { return .notANumber }
+        // from_chars also takes "inf" and "nan".
+        guard start[text.count - 1] &- 48 <= 9 else { return .notANumber }
+        var value = 0.0
+        switch cb_parse_double(start, text.count, &value) {
+        case 0: return .value(value)
+        case 1:
+            let negative = start[0] == UInt8(ascii: "-")
+            guard let parts = DecimalParts(text) else { return .notANumber }
+            if parts.leadingExponent > 0 { return .overflow(negative ? -.infinity : .infinity) }
+            return .value(negative ? -0.0 : 0.0)
+        default: return .notANumber
+        }
+    }
+
+    /// Room that `write(double)` needs.
+    public static let maxDoubleBytes = 32
+    /// Room that `write(int)` and `write(uint)` need.
+    public static let maxIntBytes = 20
+
+    /// Writes the shortest text that reads back as `value`, always with a point or an exponent, so that it is a double again
+    /// (`3.0`, `0.1`, `1e21`). `value` must be finite. Returns the byte count, at most `maxDoubleBytes`.
+    public static func write(_ value: Double, to target: UnsafeMutablePointer<UInt8>) -> Int {
+        // Money and measures: m / 10^k with small k. Up to 15 digits no two decimals are the same double, so none is shorter.
+        let magnitude = value.magnitude
+        if magnitude < 1e11, magnitude >= 1e-3 {
+            var scaled = magnitude
+            var unit = 1.0
+            for k in 0...4 {
+                let rounded = scaled.rounded(.toNearestOrEven)
+                if rounded / unit == magnitude { return writeFixed(UInt64(rounded), decimals: k, negative: value < 0, to: target) }
+                unit *= 10
+                scaled = magnitude * unit
+            }
+        }
+        return writeShortest(value, to: target)
+    }
+
+    /// Returns the byte count, at most `maxIntBytes`.
+    public static func write(_ value: Int64, to target: UnsafeMutablePointer<UInt8>) -> Int {
+        guard value < 0 else { return write(UInt64(value), to: target) }
+        target[0] = UInt8(ascii: "-")
+        return 1 + write(value.magnitude, to: target + 1)
+    }
+
+    /// Returns the byte count, at most `maxIntBytes`.
+    public static func write(_ value: UInt64, to target: UnsafeMutablePointer<UInt8>) -> Int {
+        var count = 1
+        var rest = value
+        while rest >= 10 {
+            rest /= 10
+            count += 1
+        }
+        rest = value
+        var i = count
+        while i > 0 {
+            i -= 1
+            target[i] = UInt8(truncatingIfNeeded: 48 &+ rest % 10)
+            rest /= 10
+        }
+        return count
+    }
+
+    /// Appends `unscaled` / 10^`scale` in plain notation with exactly `scale` digits after the point.
+    public static func append(decimal unscaled: Int64, scale: Int, to buffer: inout ByteBuffer) {
+        let target = buffer.reserve(scale + maxIntBytes + 3)
+        buffer.advance(writeFixed(unscaled.magnitude, decimals: scale, negative: unscaled < 0, to: target, keepsPoint: false))
+    }
+
+    /// `digits` with a point before its last `decimals` digits; with `keepsPoint` also `.0` where there are none.
+    private static func writeFixed(_ digits: UInt64, decimals: Int, negative: Bool, to target: UnsafeMutablePointer<UInt8>,
+                                   keepsPoint: Bool = true) -> Int {
+        var p = target
+        if negative {
+            p[0] = UInt8(ascii: "-")
+            p += 1
+        }
+        if decimals == 0 {
+            p += write(digits, to: p)
+            guard keepsPoint else { return p - target }
+            p[0] = UInt8(ascii: ".")
+            p[1] = UInt8(ascii: "0")
+            return p + 2 - target
+        }
+        var count = write(digits, to: p)
+        if count <= decimals {  // 5 with 3 decimals: 0.005
+            let zeros = decimals + 1 - count
+            memmove(p + zeros, p, count)
+            memset(p, 48, zeros)
+            count += zeros
+        }
+        let whole = count - decimals
+        memmove(p + whole + 1, p + whole, decimals)
+        p[whole] = UInt8(ascii: ".")
+        return p + count + 1 - target
+    }
+
+    /// Lays out the shortest digits as ECMAScript does: plain from 1e-6 up to 1e21, else with an exponent.
+    @inline(never)
+    private static func writeShortest(_ value: Double, to target: UnsafeMutablePointer<UInt8>) -> Int {
+        if value == 0 {
+            let text: StaticString = value.sign == .minus ? "-0.0" : "0.0"
+            memcpy(target, text.utf8Start, text.utf8CodeUnitCount)
+            return text.utf8CodeUnitCount
+        }
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { scratch in
+            let text = scratch.baseAddress.unsafelyUnwrapped  // its capacity isn't 0
+            let length = Int(cb_shortest_scientific(value.magnitude, text))
+            // d[.ddd]e±xx → digits and exponent
+            let digits = text + 32
+            var count = 0
+            var i = 0
+            while text[i] != UInt8(ascii: "e") {
+                if text[i] != UInt8(ascii: ".") {
+                    digits[count] = text[i]
+                    count += 1
+                }
+                i += 1
+            }
+            let negativeExponent = text[i + 1] == UInt8(ascii: "-")
+            var exponent = 0
+            for j in (i + 2)..<length { exponent = exponent * 10 + Int(text[j] &- 48) }
+            if negativeExponent { exponent = -exponent }
+
+            var p = target
+            func put(_ byte: UInt8) {
+                p[0] = byte
+                p += 1
+            }
+            if value < 0 { put(UInt8(ascii: "-")) }
+            if exponent >= 21 || exponent < -6 {
+                put(digits[0])
+                if count > 1 { put(UInt8(ascii: ".")) }
+                for j in 1..<max(count, 1) { put(digits[j]) }
+                put(UInt8(ascii: "e"))
+                p += write(Int64(exponent), to: p)
+            } else if exponent < 0 {
+                put(48)
+                put(UInt8(ascii: "."))
+                for _ in 0..<(-exponent - 1) { put(48) }
+                for j in 0..<count { put(digits[j]) }
+            } else {
+                for j in 0...exponent { put(j < count ? digits[j] : 48) }
+                put(UInt8(ascii: "."))
+                if count <= exponent + 1 { put(48) }
+                for j in min(exponent + 1, count)..<count { put(digits[j]) }
+            }
+            return p - target
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package import ETL
+import Glibc
+import Kafka
+package import Log
+
+/// What a command line asks for, opened: the plan, its log, and a place to write events.
+package struct Session {
+    package let plan: Plan
+    package let journal: Journal
+
+    /// Reads the topology named by `--topology` (or, by name, `--pipeline`) with `--env`, and prints what is wrong with it.
+    package init(_ arguments: Arguments, _ command: Command) throws {
+        plan = try Session.plan(arguments, command)
+        journal = Journal(plan.logging, context: [("topology", .string(plan.name))])
+    }
+
+    private static func plan(_ arguments: Arguments, _ command: Command) throws -> Plan {
+        let file: String
+        if let name = arguments.value("pipeline") {
+            if arguments.value("topology") != nil { throw UsageError("--pipeline and --topology can't be given together") }
+            switch findTopology(pipeline: name, dir: arguments.value("dir") ?? "topologies") {
+            case .success(let path): file = path
+            case .failure(let missing):
+                throw ETLError(.topology, code: "topology.not_found", missing.message + (missing.suggestion.map { "; \($0)" } ?? ""))
+            }
+        } else {
+            file = try arguments.required("topology", command)
+        }
+        let loaded = load(file, arguments)
+        if !loaded.problems.isEmpty { writeAll(loaded.problemsAsText(color: wantsColor(descriptor: 2)), to: 2) }
+        if loaded.problems.hasErrors {
+            let errors = loaded.problems.filter { $0.severity == .error }.count
+            throw ETLError(.topology, code: "topology.invalid", "\(file) has \(errors) problem\(errors == 1 ? "" : "s"); nothing was started")
+        }
+        let plans = arguments.value("pipeline").map { name in loaded.plans.filter { $0.name == name } } ?? loaded.plans
+        guard let plan = plans.first, plans.count == 1 else {
+            throw ETLError(.topology, code: "topology.several",
+                           "\(file) holds \(loaded.plans.count) topologies: \(loaded.plans.map(\.name).joined(separator: ", ")); choose one with --pipeline=NAME")
+        }
+        return plan
+    }
+
+    /// Reads a topology with all its problems, those of its expressions too.
+    package static func load(_ file: String, _ arguments: Arguments) -> LoadedTopologies {
+        loadTopologies(file: file, environment: arguments.value("env")) { plan in
+            plan.checkExpressions().map(Problem.init)
+        }
+    }
+
+    /// The log the plan asks for. The in-memory one when there is no `kafka:`, or when `embedded`.
+    package func openLog(embedded: Bool = false) throws(ETLError) -> any RecordLog {
+        guard let kafka = plan.kafka, !embedded else { return MemoryLog(memoryBytes: plan.memoryMB << 20) }
+        let journal = journal
+        do {
+            return try KafkaLog(bootstrapServers: kafka.bootstrapServers, properties: kafka.properties, consumerProperties: kafka.consumerProperties,
+                                producerProperties: kafka.producerProperties) { line in
+                journal.emit(ClientLine(text: line.text, level: line.isError ? .warning : .debug))
+            }
+        } catch {
+            throw ETLError(error)
+        }
+    }
+}
+
+/// Runs a command's body and ends the process with the status of what became of it.
+package func main(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
+    do {
+        if words.contains("--help") || words.contains("-h") {
+            writeAll(command.help, to: 1)
+            exit(ExitStatus.done.rawValue)
+        }
+        try body(try Arguments(words, for: command))
+        exit(ExitStatus.done.rawValue)
+    } catch let error as UsageError {
+        writeAll("\(command.name): \(error.message)\n", to: 2)
+        exit(ExitStatus.usage.rawValue)
+    } catch let error as ETLError {
+        writeAll("\(command.name): \(error.message) [\(error.code)]\n", to: 2)
+        exit(error.status.rawValue)
+    } catch let error as LogError {
+        writeAll("\(command.name): \(error.message) [\(error.code)]\n", to: 2)
+        exit(ETLError(error).status.rawValue)
+    } catch {
+        writeAll("\(command.name): \(error)\n", to: 2)
+        exit(ExitStatus.failed.rawValue)
+    }
+}
+
+/// The options most commands share.
+package enum CommonOptions {
+    package static let topology = Option("topology", "FILE", "the topology")
+    package static let pipeline = Option("pipeline", "NAME", "find the topology of this name in --dir instead")
+    package static let dir = Option("dir", "DIR", "where --pipeline looks (default: topologies)")
+    package static let environment = Option("env", "NAME", "merge FILE's overlay of this environment, e.g. orders.production.yaml")
+    package static let format = Option("format", "text|json", "how to print (default: text)")
+}

@@ -1,0 +1,2 @@
+/// The version the commands print.
+package let version = "0.1.0"

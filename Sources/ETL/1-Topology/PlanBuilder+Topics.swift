@@ -1,0 +1,101 @@
+extension PlanBuilder {
+    func buildTopics() {
+        let written = topology.topics?.value ?? []
+        let first = written.first?.value.value.partitions?.value ?? TopicSection.defaultPartitions
+        var firstPlaces: [String: SourcePosition] = [:]
+        for entry in written {
+            let section = entry.value.value
+            guard let name = section.name else { continue }
+            checkTopicName(name.value, at: name.position)
+            if let place = firstPlaces[name.value] {
+                reader.report(
+                    Problem(
+                        code: "name.duplicate", message: "two topics are named `\(name.value)`", at: name.position,
+                        suggestion: "use one short name for it", related: [.init(message: "the other is here", position: place)]))
+            } else if let like = firstPlaces.first(where: { collide($0.key, name.value) }) {
+                reader.report(
+                    "topic.collision", "topics `\(like.key)` and `\(name.value)` differ only in `.` and `_`, which Kafka's metrics can't tell apart",
+                    at: name.position, severity: .warning)
+            }
+            firstPlaces[name.value] = firstPlaces[name.value] ?? name.position
+            let topic = TopicPlan(
+                alias: entry.name,
+                name: name.value,
+                partitions: Int32(section.partitions?.value ?? first),
+                replication: replication(section.replication),
+                properties: dictionary(section.properties),
+                role: .data,
+                partitionsWritten: section.partitions != nil)
+            topics[entry.name] = topic
+            dataTopics.append(topic)
+        }
+        checkReserved(firstPlaces)
+    }
+
+    private func replication(_ written: Written<Int>?) -> Int32 {
+        if let written, written.value == 0 {
+            reader.report("value.range", "`replication` must be at least 1, or -1 for the broker's default", at: written.position)
+        }
+        return Int32(TopicSection.replication.value(written))
+    }
+
+    /// https://kafka.apache.org: letters, digits, `.`, `_`, `-`; at most 249; neither `.` nor `..`.
+    private func checkTopicName(_ name: String, at position: SourcePosition) {
+        let isLegal = { (byte: UInt8) in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2E, 0x5F, 0x2D: true
+            default: false
+            }
+        }
+        if name.isEmpty || name == "." || name == ".." || !name.utf8.allSatisfy(isLegal) {
+            reader.report(
+                "topic.name", "`\(reader.shown(name))` is no name of a topic", at: position, "Kafka takes letters, digits, `.`, `_` and `-`")
+        } else if name.utf8.count > 249 {
+            reader.report("topic.name", "the topic's name has \(name.utf8.count) characters; Kafka takes at most 249", at: position)
+        }
+    }
+
+    private func collide(_ a: String, _ b: String) -> Bool {
+        a != b && a.utf8.count == b.utf8.count && zip(a.utf8, b.utf8).allSatisfy { $0 == $1 || ($0 == 0x2E && $1 == 0x5F) || ($0 == 0x5F && $1 == 0x2E) }
+    }
+
+    /// Topics the engine makes for itself can't carry records as well.
+    private func checkReserved(_ names: [String: SourcePosition]) {
+        let owners = (topology.stages?.value ?? []).map { ($0.name, $0.position) } + (topology.extractors?.value ?? []).map { ($0.name, $0.position) }
+        for (owner, position) in owners {
+            let own = "\(name).\(owner).dlq"
+            if let place = names[own] {
+                reader.report("topic.reserved", "topic `\(own)` is the dead-letter topic of `\(owner)`", at: place, "give it another name")
+            }
+            if own.utf8.count > 249 {
+                reader.report("topic.name", "the dead-letter topic `\(own)` would be longer than Kafka's 249 characters", at: position)
+            }
+        }
+        if let place = names["\(name).checkpoints"] {
+            reader.report("topic.reserved", "topic `\(name).checkpoints` holds the extractors' checkpoints", at: place, "give it another name")
+        }
+    }
+
+    /// Dead-letter topics of stages, then of extractors, then the checkpoint topic.
+    func derivedTopics(_ plan: Plan) -> [TopicPlan] {
+        func deadLetters(of owner: String, like topic: String) -> TopicPlan {
+            let like = plan.topic(named: topic)
+            let name = plan.deadLetterTopic(of: owner)
+            return TopicPlan(
+                alias: name, name: name, partitions: like?.partitions ?? Int32(TopicSection.defaultPartitions),
+                replication: like?.replication ?? -1, properties: [:], role: .deadLetter, partitionsWritten: false)
+        }
+        var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
+        for extractor in plan.extractors where extractor.csv.onBadRow == .deadLetter {
+            result.append(deadLetters(of: extractor.name, like: extractor.to))
+        }
+        if let first = plan.extractors.first {
+            result.append(
+                TopicPlan(
+                    alias: plan.checkpointTopic, name: plan.checkpointTopic, partitions: 1,
+                    replication: plan.topic(named: first.to)?.replication ?? -1, properties: ["cleanup.policy": "compact"],
+                    role: .checkpoint, partitionsWritten: true))
+        }
+        return result
+    }
+}

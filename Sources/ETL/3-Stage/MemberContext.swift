@@ -1,0 +1,57 @@
+import Glibc
+package import Log
+
+/// What every member of one process is given: the plan, the log, and who it is.
+package struct MemberContext {
+    package let plan: Plan
+    package let log: any RecordLog
+    package let journal: Journal
+    package let counters: Counters
+    package let control: Control
+    package let clock: any Clock
+    /// Tells this process' members from those of others; part of transactional ids.
+    package let instance: String
+    package let thread: Int
+    /// Members that share this process' memory budget.
+    package let members: Int
+
+    package init(plan: Plan, log: any RecordLog, journal: Journal, counters: Counters, control: Control, clock: any Clock = SystemClock(),
+                 instance: String, thread: Int = 0, members: Int = 1) {
+        self.plan = plan
+        self.log = log
+        self.journal = journal
+        self.counters = counters
+        self.control = control
+        self.clock = clock
+        self.instance = instance
+        self.thread = thread
+        self.members = max(members, 1)
+    }
+
+    package func emit(_ event: some Event) { journal.emit(event) }
+
+    /// `etl.<topology>.<stage>.<instance>-<thread>`
+    package func transactionalId(_ name: String) -> String { "etl.\(plan.name).\(name).\(instance)-\(thread)" }
+    package func clientId(_ name: String) -> String { "etl.\(plan.name).\(name).\(instance)-\(thread)" }
+
+    /// Of the budget, half is for records fetched ahead, a quarter for records not sent yet; the rest is for batches and lookups.
+    package var consumerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members / 2 }
+    package var producerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members / 4 }
+}
+
+/// Time, so that tests can make their own.
+package protocol Clock: Sendable {
+    /// Milliseconds that never go back.
+    func nowMs() -> Int64
+    func wait(ms: Int64)
+}
+
+package struct SystemClock: Clock {
+    package init() {}
+    package func nowMs() -> Int64 { monotonicMs() }
+    package func wait(ms: Int64) {
+        var wanted = timespec(tv_sec: Int(ms / 1000), tv_nsec: Int(ms % 1000) * 1_000_000)
+        var left = timespec()
+        while nanosleep(&wanted, &left) != 0 && errno == EINTR { wanted = left }
+    }
+}

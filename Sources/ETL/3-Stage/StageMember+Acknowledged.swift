@@ -1,0 +1,93 @@
+package import Log
+
+// At least once: an idempotent producer, and offsets committed up to what is acknowledged without a gap.
+
+/// Which input offsets may be committed once which send is acknowledged.
+package struct AcknowledgedOffsets {
+    private var sends: Int64 = 0
+    private var waiting: [(send: Int64, offsets: [PartitionOffset])] = []
+
+    package init() {}
+
+    /// A batch went out with the `sends`-th call of send (or nothing of it had to be sent); `offsets`: what comes next in each
+    /// partition after it.
+    package mutating func sent(offsets: [PartitionOffset], calledSend: Bool) {
+        if calledSend { sends += 1 }
+        if waiting.last?.send == sends { waiting.removeLast() }
+        waiting.append((sends, offsets))
+    }
+
+    /// The offsets to commit when everything up to send number `acknowledged` is durable; nil: nothing new.
+    package mutating func take(acknowledged: Int64) -> [PartitionOffset]? {
+        guard let last = waiting.lastIndex(where: { $0.send <= acknowledged }) else { return nil }
+        let offsets = waiting[last].offsets
+        waiting.removeSubrange(...last)
+        return offsets
+    }
+
+    package var isEmpty: Bool { waiting.isEmpty }
+
+    /// Partitions were lost: what was waiting is another's now. The sends still count.
+    package mutating func forgetAll() { waiting.removeAll() }
+}
+
+extension StageMember {
+    func noteSent() {
+        acknowledged.sent(offsets: positions.uncommitted(), calledSend: outputs.count > 0)
+    }
+
+    func commitAcknowledged(nowMs: Int64) throws(ETLError) {
+        guard nowMs - lastCommitMs >= Int64(context.plan.commitIntervalMs) else { return }
+        lastCommitMs = nowMs
+        do {
+            guard let clients, let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
+            try commitOffsets(offsets, clients, wait: false)
+        } catch {
+            try recoverAtLeastOnce(error)
+        }
+    }
+
+    func flushAndCommit() throws(ETLError) {
+        var backoff = Backoff(context.plan.retry)
+        while let clients, !acknowledged.isEmpty {
+            do {
+                try clients.producer.flush(timeoutMs: 30_000)
+                guard let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
+                return try commitOffsets(offsets, clients, wait: true)
+            } catch {
+                guard error.kind == .retriable, !context.control.shouldStop || backoff.attempts < 4 else {
+                    return try recoverAtLeastOnce(error)
+                }
+                context.clock.wait(ms: backoff.next())
+            }
+        }
+    }
+
+    private func commitOffsets(_ offsets: [PartitionOffset], _ clients: Clients, wait: Bool) throws(LogError) {
+        let ours = offsets.filter { positions.isAssigned($0.partition) }
+        if !ours.isEmpty { try clients.consumer.commit(ours, wait: wait) }
+        positions.markCommitted(ours)
+        pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
+    }
+
+    /// New clients from the last committed offsets: what was sent since is sent again, nothing is skipped.
+    func recoverAtLeastOnce(_ error: LogError) throws(ETLError) {
+        if isInCallback {
+            putOff = error
+            return
+        }
+        var error = error
+        var backoff = Backoff(context.plan.retry)
+        while true {
+            if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
+            context.emit(ClientFailed(member: stage.name, error: error, reaction: "new clients from the last commit"))
+            if context.control.shouldStop && backoff.attempts > 3 { throw ETLError(error) }
+            do {
+                return try rebuildClients()
+            } catch let next {
+                error = next
+                context.clock.wait(ms: backoff.next())
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+import Log
+
+// Exactly once: outputs, dead letters and input offsets in one transaction. `TransactionMachine` decides, this performs.
+// At least once takes the other branch of each function, see `StageMember+Acknowledged.swift`.
+extension StageMember {
+    private var isTransactional: Bool { stage.delivery == .exactlyOnce }
+
+    /// True: a transaction is open (or none is needed).
+    func beginIfNeeded() throws(ETLError) -> Bool {
+        guard isTransactional else { return true }
+        try perform(.work(nowMs: context.clock.nowMs()))
+        return machine.isOpen
+    }
+
+    func sent() {
+        if !isTransactional { noteSent() }
+    }
+
+    func commitIfDue() throws(ETLError) {
+        if isTransactional {
+            try perform(.tick(nowMs: context.clock.nowMs()))
+        } else {
+            try commitAcknowledged(nowMs: context.clock.nowMs())
+        }
+    }
+
+    /// Everything in hand is committed when this returns.
+    func commitNow() throws(ETLError) {
+        if isTransactional {
+            try perform(.drain)
+        } else {
+            try flushAndCommit()
+        }
+    }
+
+    func failed(_ error: LogError) throws(ETLError) {
+        if isTransactional {
+            try perform(.failed(error.kind), error)
+        } else {
+            try recoverAtLeastOnce(error)
+        }
+    }
+
+    /// Called inside a rebalance: must return, whatever happens. What can't be committed now is undone when polling goes on.
+    func commitBeforeRevocation() {
+        inCallback { () throws(ETLError) in
+            if isTransactional { try perform(.revoking) } else { try flushAndCommit() }
+        }
+    }
+
+    func undoAfterLoss() {
+        inCallback { () throws(ETLError) in
+            if isTransactional { try perform(.lost) } else { acknowledged.forgetAll() }
+        }
+    }
+
+    private func inCallback(_ body: () throws(ETLError) -> Void) {
+        isInCallback = true
+        defer { isInCallback = false }
+        do { try body() } catch { callbackFailure = callbackFailure ?? error }
+    }
+
+    /// Does what a callback had to put off. True: positions changed, so what was polled must not be processed.
+    func recoverAfterCallback() throws(ETLError) -> Bool {
+        if let error = putOff {
+            putOff = nil
+            try recoverAtLeastOnce(error)
+            return true
+        }
+        guard machine.isRecovering else { return false }
+        try perform(.tick(nowMs: context.clock.nowMs()))
+        return true
+    }
+
+    /// Feeds the machine an event and performs its actions until it asks for none.
+    private func perform(_ event: TransactionMachine.Event, _ cause: LogError? = nil) throws(ETLError) {
+        var cause = cause
+        var backoff = Backoff(context.plan.retry)
+        var action = machine.on(event)
+        while action != .nothing {
+            if isInCallback, action == .rewind || action == .rebuild { return }
+            if action == .stop { throw ETLError(cause ?? LogError(.configuration, code: "stage.stopped", "stage \(stage.name) was stopped")) }
+            if let error = cause { context.emit(ClientFailed(member: stage.name, error: error, reaction: "\(action)")) }
+            do {
+                let isFinal = action == .begin
+                try execute(action)
+                cause = nil
+                if isFinal { return }
+                action = machine.on(.done)
+            } catch {
+                cause = error
+                action = machine.on(.failed(error.kind))
+                if context.control.shouldStop && error.kind == .retriable && backoff.attempts > 3 {
+                    throw ETLError(.unreachable, code: error.code, "\(error.message); asked to stop, so given up")
+                }
+                if error.kind == .retriable || action == .rebuild { context.clock.wait(ms: backoff.next()) }
+            }
+        }
+    }
+
+    private func execute(_ action: TransactionMachine.Action) throws(LogError) {
+        if action == .rebuild { return try rebuildClients() }
+        guard let clients else { throw LogError(.fatal, code: "log.closed", "the clients of stage \(stage.name) are closed") }
+        switch action {
+        case .nothing, .stop, .rebuild: break
+        case .begin: try clients.producer.begin()
+        case .sendOffsets:
+            let offsets = positions.uncommitted()
+            if !offsets.isEmpty { try clients.producer.sendOffsets(offsets, of: clients.consumer) }
+            inTransaction = offsets
+        case .commit:
+            try clients.producer.commit()
+            positions.markCommitted(inTransaction)
+            pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
+        case .abort: try clients.producer.abort()
+        case .rewind:
+            pending.discard()
+            guard let targets = positions.rewind() else {
+                throw LogError(.fatal, code: "stage.rewind", "a partition without a commit can only be read again by a new client")
+            }
+            if !targets.isEmpty { try clients.consumer.seek(targets) }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+package import Log
+
+/// One thread of a stage that writes a topic: a member of the stage's consumer group with its own consumer, producer and
+/// program. It shares nothing with other threads but counters and the request to stop.
+///
+/// Records go poll → steps → send → commit; `run` is that loop. How a commit is made is in `StageMember+Transaction.swift`
+/// (exactly once) and `StageMember+Acknowledged.swift` (at least once).
+package final class StageMember: AssignmentListener {
+    let context: MemberContext
+    let stage: StagePlan
+    private let lookups: LookupTables
+    var clients: Clients?
+    var machine: TransactionMachine
+    var acknowledged = AcknowledgedOffsets()
+    var positions = Positions()
+    var outputs = OutputBatch()
+    private var work: StageWork?
+    /// Counted and logged when it is committed: what is aborted never happened.
+    var pending = BatchReport()
+    /// The offsets sent to the open transaction.
+    var inTransaction: [PartitionOffset] = []
+    var lastCommitMs: Int64 = 0
+    /// In a rebalance callback the consumer can't be closed or moved.
+    var isInCallback = false
+    /// What at least once has to recover from once polling has returned.
+    var putOff: LogError?
+    /// What a callback could not throw.
+    var callbackFailure: ETLError?
+
+    struct Clients {
+        let consumer: any LogConsumer
+        let producer: any LogProducer
+    }
+
+    package init(context: MemberContext, stage: StagePlan, lookups: LookupTables) {
+        self.context = context
+        self.stage = stage
+        self.lookups = lookups
+        machine = TransactionMachine(commitIntervalMs: Int64(context.plan.commitIntervalMs))
+    }
+
+    /// Runs until asked to stop or, when draining, until the group has reached the end. Throws what somebody must mend first.
+    package func run() throws(ETLError) {
+        try connect()
+        defer { close() }
+        context.emit(MemberStarted(role: "stage", member: stage.name, detail: "\(stage.from) to \(outputTopic), \(stage.delivery.rawValue)"))
+        var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
+        while !context.control.shouldStop {
+            let batch = try poll(waitMs: end.isDraining ? 20 : pollTimeoutMs)
+            if try process(batch) { try commitIfDue() }
+            if end.isReached(context, positions, quiet: batch.records.isEmpty) {
+                try commitNow()
+                if end.groupHasReached(context) { break }
+            }
+        }
+        try commitNow()
+        context.emit(MemberStopped(role: "stage", member: stage.name, records: context.counters.now.received))
+    }
+
+    /// Runs the steps over a batch and sends what they gave. False: it failed, and everything since the last commit was undone.
+    private func process(_ batch: LogBatch) throws(ETLError) -> Bool {
+        guard !batch.records.isEmpty || !batch.ends.isEmpty else { return true }
+        guard try beginIfNeeded(), let clients else { return false }
+        work?.run(batch.records, positions: &positions, outputs: &outputs, report: &pending)
+        for end in batch.ends { positions.reach(end.partition, end.offset) }
+        defer { outputs.reset() }
+        do {
+            if outputs.count > 0 { try clients.producer.send(outputs) }
+        } catch {
+            try failed(error)
+            return false
+        }
+        sent()
+        return true
+    }
+
+    private func poll(waitMs: Int32) throws(ETLError) -> LogBatch {
+        let nothing = LogBatch(records: UnsafeBufferPointer(start: nil, count: 0), ends: UnsafeBufferPointer(start: nil, count: 0))
+        do {
+            let batch = try clients?.consumer.poll(timeoutMs: waitMs, maxRecords: 5000) ?? nothing
+            if let callbackFailure { throw callbackFailure }
+            return try recoverAfterCallback() ? nothing : batch
+        } catch let error as LogError {
+            try failed(error)
+            return nothing
+        } catch let error as ETLError {
+            throw error
+        } catch {
+            return nothing
+        }
+    }
+
+    /// Short enough that a commit is never late by much.
+    private var pollTimeoutMs: Int32 { Int32(clamping: min(max(context.plan.commitIntervalMs / 2, 5), 100)) }
+
+    // MARK: Assignment
+
+    package func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
+        let committed = try consumer.committed(partitions)
+        var starts: [StartPosition] = []
+        for (partition, offset) in zip(partitions, committed) {
+            positions.assign(partition, start: offset)
+            starts.append(offset.map { .offset($0) } ?? .earliest)
+        }
+        context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .assigned, partitions: partitions))
+        return starts
+    }
+
+    package func revoking(_ partitions: [Int32], consumer: any LogConsumer) {
+        commitBeforeRevocation()
+        for partition in partitions { positions.revoke(partition) }
+        context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .revoked, partitions: partitions))
+    }
+
+    package func lost(_ partitions: [Int32], consumer: any LogConsumer) {
+        for partition in partitions { positions.revoke(partition) }
+        undoAfterLoss()
+        context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .lost, partitions: partitions))
+    }
+
+    // MARK: Clients
+
+    var outputTopic: String {
+        if case .topic(let name) = stage.ending { name } else { "" }
+    }
+
+    private func connect() throws(ETLError) {
+        do {
+            try makeClients()
+        } catch {
+            throw ETLError(error)
+        }
+    }
+
+    func makeClients() throws(LogError) {
+        let dead = context.plan.deadLetterTopic(of: stage.name)
+        let topics = [outputTopic, dead]
+        let described = try context.log.describe(topics: [stage.from])
+        guard let input = described.first ?? nil else {
+            throw LogError(.configuration, code: "log.topic_missing",
+                           "stage \(stage.name) reads topic \(stage.from), which doesn't exist; make it with 'etl topics create'")
+        }
+        let producer = try context.log.makeProducer(ProducerOptions(
+            topics: topics, transactionalId: stage.delivery == .exactlyOnce ? context.transactionalId(stage.name) : nil,
+            memoryBytes: context.producerBytes, clientId: context.clientId(stage.name)))
+        do {
+            if work == nil {
+                let program = try StageProgram.compile(stage: stage, lookups: lookups, inputPartitions: input.partitions,
+                                                       outputPartitions: producer.partitionCounts[0])
+                let letters = DeadLetterWriter(topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 1,
+                                               outputPartitions: producer.partitionCounts[1])
+                work = StageWork(program: program, letters: letters)
+            }
+        } catch {
+            producer.close()
+            throw LogError(.configuration, code: "topology.invalid", error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
+        }
+        do {
+            let consumer = try context.log.makeConsumer(ConsumerOptions(
+                topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
+                clientId: context.clientId(stage.name)))
+            clients = Clients(consumer: consumer, producer: producer)
+        } catch {
+            producer.close()
+            throw error
+        }
+    }
+
+    /// Gives everything up and starts again from the last commit, with new clients; waits as long as the broker is away.
+    func rebuildClients() throws(LogError) {
+        close()
+        for partition in positions.assigned { positions.revoke(partition) }
+        acknowledged = AcknowledgedOffsets()
+        pending.discard()
+        try makeClients()
+    }
+
+    private func close() {
+        guard let clients else { return }
+        self.clients = nil
+        clients.consumer.close()
+        clients.producer.close()
+    }
+}
+
+/// What turns a batch of records into outputs: the thread's program, and where its failures go.
+struct StageWork: ~Copyable {
+    private var program: StageProgram
+    private let letters: DeadLetterWriter
+
+    init(program: consuming StageProgram, letters: DeadLetterWriter) {
+        self.program = program
+        self.letters = letters
+    }
+
+    // Hot path: per record.
+    mutating func run(_ records: UnsafeBufferPointer<LogRecord>, positions: inout Positions, outputs: inout OutputBatch,
+                      report: inout BatchReport) {
+        for record in records where positions.admit(record.partition, record.offset) {
+            report.counts.received += 1
+            switch program.run(record, into: &outputs) {
+            case .out: report.counts.written += 1
+            case .dropped: report.counts.dropped += 1
+            case .dead: reject(record, &outputs, &report)
+            }
+        }
+    }
+
+    @inline(never)
+    private mutating func reject(_ record: LogRecord, _ outputs: inout OutputBatch, _ report: inout BatchReport) {
+        let failure = Failure(program.failure)
+        letters.append(record, failure, nowMs: wallClockMs(), copying: false, to: &outputs)
+        report.rejected(failure, record)
+    }
+}

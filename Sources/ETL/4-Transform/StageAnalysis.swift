@@ -1,0 +1,122 @@
+internal import CEL
+internal import JSON
+
+/// What a stage's steps do, in words of paths: which they read and write, and everything that is wrong with them.
+struct StageAnalysis {
+    private(set) var names = StageNames()
+    private(set) var actions: [StageAction] = []
+    var problems: [ExpressionProblem] = []
+    /// The stage's lookup steps, in order.
+    private(set) var lookups: [(table: String, key: ExpressionPlan)] = []
+
+    /// - Parameter columns: of each lookup table; a table that isn't there is somebody else's problem.
+    init(_ stage: StagePlan, columns: [String: [String]]) {
+        for step in stage.steps {
+            guard case .lookup(let table, let key, let alias, _) = step.kind else { continue }
+            checkAlias(alias, at: step.position)
+            names.aliases.append(.init(name: alias, columns: columns[table] ?? []))
+            lookups.append((table, key))
+        }
+        for (index, step) in stage.steps.enumerated() {
+            for action in StageAction.actions(of: step, index: index, lookup: names.definedCount) { add(action, step) }
+            if case .lookup = step.kind { names.definedCount += 1 }
+        }
+    }
+
+    private mutating func checkAlias(_ alias: String, at position: SourcePosition) {
+        if StageNames.builtIn.contains(alias) {
+            problems.append(.init("lookup.alias", "'\(alias)' already has a meaning in expressions", suggestion: "choose another name", at: position))
+        } else if names.aliases.contains(where: { $0.name == alias }) {
+            problems.append(.init("lookup.alias", "two lookups of this stage are called '\(alias)'", suggestion: "choose another name", at: position))
+        }
+    }
+
+    private mutating func add(_ action: StageAction, _ step: StepPlan) {
+        var action = action
+        if let expression = action.expression { action.reads += paths(of: expression) }
+        switch action.kind {
+        case .validate(let rules): rules.forEach { checkRule($0) }
+        case .rename(let from, let to) where from.isStrictlyAbove(to) || to.isStrictlyAbove(from) || from == to:
+            problems.append(.init("path.overlap", "'\(from.joined(separator: "."))' can't be renamed to '\(to.joined(separator: "."))'",
+                                  suggestion: "rename to a name that lies neither above nor below", at: step.position))
+        default: break
+        }
+        var touched = action.writes
+        if case .keep(let paths) = action.kind { touched = paths }
+        for path in touched where path.isEmpty || path.contains("") {
+            problems.append(.init("path.empty", "'\(path.joined(separator: "."))' has an empty name in it", at: step.position))
+        }
+        actions.append(action)
+    }
+
+    /// The message paths an expression reads; what is wrong with it becomes problems.
+    private mutating func paths(of expression: ExpressionPlan) -> [[String]] {
+        names.reads = []
+        names.wrongNames = []
+        do throws(CELError) {
+            _ = try CELProgram.compile(expression.source, resolver: &names)
+            if let wrong = names.wrongNames.first { append(wrong, in: expression, offset: nil) }
+        } catch {
+            if let wrong = names.wrongNames.first {
+                append(wrong, in: expression, offset: error.offset)
+            } else {
+                problems.append(.init("expression.syntax", error.message, suggestion: error.suggestion.map { "did you mean `\($0)`?" },
+                                      in: expression, offset: error.offset))
+            }
+        }
+        return names.reads
+    }
+
+    private mutating func append(_ wrong: StageNames.WrongName, in expression: ExpressionPlan, offset: Int?) {
+        let found = expression.source.utf8Offset(of: wrong.name, from: offset ?? 0)
+        problems.append(.init("expression.name", wrong.message, suggestion: wrong.suggestion, in: expression, offset: found ?? offset ?? 0))
+    }
+
+    private mutating func checkRule(_ rule: FieldRule) {
+        let path = rule.path.joined(separator: ".")
+        for bound in [rule.minimum, rule.maximum, rule.exclusiveMinimum, rule.exclusiveMaximum] {
+            guard let bound, !AllowedValue.isNumber(bound) else { continue }
+            problems.append(.init("rule.number", "\(path): '\(bound)' is no number", at: rule.position))
+        }
+        for text in rule.allowed ?? [] where !AllowedValue.isJSON(text) {
+            problems.append(.init("rule.enum", "\(path): '\(text)' is no JSON value", at: rule.position))
+        }
+        if let pattern = rule.pattern {
+            do throws(CELError) { _ = try CELProgram.pattern(pattern, slot: 0) } catch {
+                problems.append(.init("pattern.syntax", "\(path): '\(pattern)' is no pattern: \(error.message)",
+                                      suggestion: "RE2's syntax has no look-around and no back-references", at: rule.position))
+            }
+        }
+    }
+}
+
+extension CELProgram {
+    /// A program that says whether the string in `slot` matches a pattern.
+    static func pattern(_ pattern: String, slot: Int) throws(CELError) -> CELProgram {
+        struct Name: NameResolver {
+            let slot: Int
+            var roots: [String] { ["value"] }
+            mutating func slot(for path: [String]) -> Int? { path == ["value"] ? slot : nil }
+        }
+        var literal = ""
+        for scalar in pattern.unicodeScalars {
+            switch scalar {
+            case "\\", "\"": literal += "\\\(scalar)"
+            case "\u{0}"..."\u{1f}": literal += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            default: literal.unicodeScalars.append(scalar)
+            }
+        }
+        var name = Name(slot: slot)
+        return try compile("value.matches(\"\(literal)\")", resolver: &name)
+    }
+}
+
+extension String {
+    /// Where `name` first stands at or after `start`, in UTF-8 bytes.
+    func utf8Offset(of name: String, from start: Int) -> Int? {
+        let text = Array(utf8)
+        let wanted = Array(name.utf8)
+        guard !wanted.isEmpty, text.count >= wanted.count, start <= text.count - wanted.count else { return nil }
+        return (max(0, start)...(text.count - wanted.count)).first { text[$0..<($0 + wanted.count)].elementsEqual(wanted) }
+    }
+}

@@ -1,0 +1,405 @@
+package import Log
+
+/// One thread of a loader: a member of its consumer group that writes rows to Postgres.
+///
+/// Postgres holds the truth about how far a partition is loaded (`etl_offsets`); the group's offset only follows it, together
+/// with the dead letters of the rows that were refused. Whatever goes wrong with a service has one answer, `resync`: what is
+/// buffered is given up, positions are read from Postgres again, dead letters whose transaction a failure cut off are sent,
+/// and the partitions are read again from there.
+package final class LoadMember: AssignmentListener {
+    let context: MemberContext
+    let stage: StagePlan
+    private let plan: PostgresPlan
+    let sink: PostgresSink
+    private let deadTopic: String
+    private var consumer: (any LogConsumer)?
+    private var producer: (any LogProducer)?
+    private var writer: DeadLetterWriter?
+    private var positions = Positions()
+    /// Each partition's next offset as Postgres has it; none: no row of it was ever loaded.
+    private var stored: [Int32: Int64] = [:]
+    private var letters = OutputBatch()
+    private var rejectedHere: [RejectedRow] = []
+    private var pending = BatchReport()
+    private var bufferedSinceMs: Int64?
+    /// Set where a failure can't be dealt with on the spot; `resync` follows before anything else is polled.
+    private var resyncReason: String?
+    private var callbackFailure: ETLError?
+
+    package init(context: MemberContext, stage: StagePlan, sink plan: PostgresPlan) {
+        self.context = context
+        self.stage = stage
+        self.plan = plan
+        sink = PostgresSink(plan: plan, group: context.plan.group(of: stage), topic: stage.from)
+        deadTopic = context.plan.deadLetterTopic(of: stage.name)
+    }
+
+    /// Runs until asked to stop or, when draining, until the group has reached the end. Throws what somebody must mend first.
+    package func run() throws(ETLError) {
+        try start()
+        defer { close() }
+        context.emit(MemberStarted(role: "stage", member: stage.name, detail: "\(stage.from) to Postgres table \(plan.table), \(plan.mode.rawValue)"))
+        var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
+        while !context.control.shouldStop {
+            let batch = try poll(waitMs: end.isDraining ? 20 : 50)
+            try load(batch)
+            if isDue { try flush() }
+            if end.isReached(context, positions, quiet: batch.records.isEmpty) {
+                try flush(finally: true)
+                if end.groupHasReached(context) { break }
+            }
+        }
+        try flush(finally: true)
+        context.emit(MemberStopped(role: "stage", member: stage.name, records: context.counters.now.received))
+    }
+
+    private func load(_ batch: LogBatch) throws(ETLError) {
+        let isCorrupt = resyncReason != nil
+        guard !isCorrupt else { return }
+        for record in batch.records where positions.admit(record.partition, record.offset) {
+            pending.counts.received += 1
+            switch sink.append(record) {
+            case .accepted: pending.counts.written += 1
+            case .rejected(let failure): reject(record, failure)
+            }
+            if bufferedSinceMs == nil { bufferedSinceMs = context.clock.nowMs() }
+        }
+        for end in batch.ends { positions.reach(end.partition, end.offset) }
+    }
+
+    private func reject(_ record: LogRecord, _ failure: Failure) {
+        rejectedHere.append(RejectedRow(partition: record.partition, offset: record.offset, failure: failure))
+        writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
+        pending.rejected(failure, record)
+    }
+
+    private var isDue: Bool {
+        guard let since = bufferedSinceMs else { return false }
+        return sink.rows >= plan.batchRows || sink.bufferedBytes >= Self.batchBytesMax
+            || context.clock.nowMs() - since >= Int64(plan.batchMs)
+    }
+    private static let batchBytesMax = 32 << 20
+    /// A poll's records are all appended before the buffer is looked at; small enough for large records not to pile up.
+    private var pollRecordsMax: Int { Swift.max(1, Swift.min(2000, plan.batchRows - sink.rows)) }
+
+    // MARK: Writing
+
+    /// Rows, then dead letters with the group's offsets. After this, nothing is buffered, whatever happened.
+    private func flush(finally: Bool = false) throws(ETLError) {
+        guard resyncReason == nil else { return }
+        let moved = positions.uncommitted()
+        if sink.rows == 0 && rejectedHere.isEmpty {
+            if !moved.isEmpty { commitGroup(moved, wait: finally) }
+            return
+        }
+        let offsets = moved.map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
+        do {
+            let refused = try sink.flush(offsets: offsets, rejected: rejectedHere)
+            for offset in offsets { stored[offset.partition] = offset.next }
+            for row in refused {
+                writer?.append(row.record, row.failure, nowMs: wallClockMs(), copying: true, to: &letters)
+                pending.rejected(row.failure, row.record)
+                pending.counts.written -= 1
+            }
+        } catch {
+            try sinkFailed(error)
+            return
+        }
+        if letters.count > 0 {
+            guard sendLetters(moved) else { return }
+        } else {
+            commitGroup(moved, wait: finally)
+        }
+        pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
+        clearBuffers()
+    }
+
+    private func clearBuffers() {
+        sink.discard()
+        letters.reset()
+        rejectedHere.removeAll(keepingCapacity: true)
+        pending.discard()
+        bufferedSinceMs = nil
+    }
+
+    /// The group's offset is a hint where no dead letters hang on it, so a failure to commit it is no failure.
+    private func commitGroup(_ offsets: [PartitionOffset], wait: Bool) {
+        do {
+            try consumer?.commit(offsets, wait: wait)
+            positions.markCommitted(offsets)
+        } catch {
+            context.emit(ClientFailed(member: stage.name, error: error, reaction: "the group's offset will be committed later"))
+        }
+    }
+
+    /// Dead letters and the group's offsets in one transaction. False: it failed, and `resync` will send them.
+    private func sendLetters(_ offsets: [PartitionOffset]) -> Bool {
+        guard let producer, let consumer else { return false }
+        do {
+            try producer.begin()
+            try producer.send(letters)
+            try producer.sendOffsets(offsets, of: consumer)
+            var backoff = Backoff(context.plan.retry)
+            while true {
+                do {
+                    try producer.commit()
+                    break
+                } catch where error.kind == .retriable && backoff.attempts < 20 {
+                    context.clock.wait(ms: backoff.next())
+                }
+            }
+            positions.markCommitted(offsets)
+            return true
+        } catch {
+            context.emit(ClientFailed(member: stage.name, error: error, reaction: "the dead letters will be sent again"))
+            if error.kind == .configuration { callbackFailure = callbackFailure ?? ETLError(error) }
+            if !abort(after: error) { closeProducer() }
+            resyncReason = error.message
+            return false
+        }
+    }
+
+    private func abort(after error: LogError) -> Bool {
+        guard error.kind == .abortable || error.kind == .retriable, let producer else { return false }
+        do {
+            try producer.abort()
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func sinkFailed(_ error: SinkError) throws(ETLError) {
+        switch error.kind {
+        case .configuration: throw ETLError(.failed, code: error.code, error.message)
+        case .service, .conflict, .fenced: resyncReason = error.message
+        }
+    }
+
+    // MARK: Reading
+
+    private func poll(waitMs: Int32) throws(ETLError) -> LogBatch {
+        if let callbackFailure { throw callbackFailure }
+        if let reason = resyncReason { try resync(reason) }
+        do {
+            guard let consumer else { throw LogError(.fatal, code: "log.closed", "the consumer of stage \(stage.name) is closed") }
+            let batch = try consumer.poll(timeoutMs: waitMs, maxRecords: pollRecordsMax)
+            if let callbackFailure { throw callbackFailure }
+            return batch
+        } catch let error as LogError {
+            try consumerFailed(error)
+        } catch let error as ETLError {
+            throw error
+        } catch {}
+        return LogBatch(records: UnsafeBufferPointer(start: nil, count: 0), ends: UnsafeBufferPointer(start: nil, count: 0))
+    }
+
+    private func consumerFailed(_ error: LogError) throws(ETLError) {
+        if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
+        context.emit(ClientFailed(member: stage.name, error: error, reaction: "a new consumer from Postgres' offsets"))
+        if error.kind != .retriable {
+            consumer?.close()
+            consumer = nil
+        }
+        resyncReason = error.message
+    }
+
+    /// Gives up what is buffered and starts again from Postgres. Keeps polling meanwhile, so that membership goes on.
+    private func resync(_ reason: String) throws(ETLError) {
+        var backoff = Backoff(context.plan.retry)
+        var reason = reason
+        var error: SinkError?
+        while true {
+            clearBuffers()
+            resyncReason = nil
+            do {
+                try makeClients()
+                let partitions = positions.assigned
+                try consumer?.pause(partitions)
+                if error != nil || !sink.isConnected { try sink.reconnect() }
+                try seekToStored(partitions)
+                try consumer?.resume(partitions)
+                if resyncReason == nil { break }
+                reason = resyncReason ?? reason
+            } catch let failure as SinkError {
+                if failure.kind == .configuration { throw ETLError(.failed, code: failure.code, failure.message) }
+                error = failure
+                reason = failure.message
+            } catch let failure as LogError {
+                if failure.kind == .configuration { throw ETLError(failure) }
+                if failure.kind != .retriable { closeProducer() }
+                reason = failure.message
+            } catch {
+                reason = "\(error)"
+            }
+            if context.control.shouldStop && backoff.attempts >= 3 {
+                throw ETLError(.unreachable, code: "load.unreachable", "\(reason); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
+            }
+            let delay = backoff.next()
+            if backoff.isNotable {
+                context.emit(ServiceAway(member: stage.name, service: "Postgres or Kafka", reason: reason, attempt: backoff.attempts, retryInMs: delay))
+            }
+            // Polls what is paused: nothing comes, but the group sees a living member.
+            _ = try? consumer?.poll(timeoutMs: Int32(clamping: max(delay, 1)), maxRecords: 1)
+            if consumer == nil { context.clock.wait(ms: delay) }
+        }
+        if backoff.attempts > 0 { context.emit(ServiceBack(member: stage.name, service: "Postgres and Kafka", attempts: backoff.attempts)) }
+    }
+
+    private func seekToStored(_ partitions: [Int32]) throws {
+        guard !partitions.isEmpty, let consumer else { return }
+        let starts = try starts(of: partitions, consumer)
+        var targets: [PartitionOffset] = []
+        for (partition, start) in zip(partitions, starts) {
+            positions.assign(partition, start: start)
+            if let start { targets.append(PartitionOffset(partition: partition, offset: start)) }
+        }
+        let unknown = zip(partitions, starts).filter { $0.1 == nil }.map(\.0)
+        if !unknown.isEmpty {
+            let ranges = try context.log.offsets(topic: stage.from)
+            targets += ranges.filter { unknown.contains($0.partition) }.map { PartitionOffset(partition: $0.partition, offset: $0.first) }
+        }
+        try consumer.seek(targets)
+    }
+
+    /// Where each partition goes on: Postgres' offset, else the group's, else nil (the beginning). Sends the dead letters of a
+    /// batch that Postgres has and whose Kafka transaction never happened, which a group offset behind Postgres' gives away.
+    private func starts(of partitions: [Int32], _ consumer: any LogConsumer) throws -> [Int64?] {
+        let rows = try sink.positions(of: partitions)
+        let committed = try consumer.committed(partitions)
+        var starts: [Int64?] = []
+        var behind: [PartitionOffset] = []
+        for (index, partition) in partitions.enumerated() {
+            let group = committed[index]
+            let row = rows.first { $0.partition == partition }
+            guard let row, let next = row.next else {
+                stored[partition] = nil
+                starts.append(group)
+                continue
+            }
+            stored[partition] = next
+            starts.append(next)
+            guard (group ?? 0) < next else { continue }
+            if row.rejected.isEmpty {
+                behind.append(PartitionOffset(partition: partition, offset: next))
+            } else {
+                try repeatLetters(partition, row.rejected, next: next, consumer)
+            }
+        }
+        if !behind.isEmpty { try consumer.commit(behind, wait: true) }
+        return starts
+    }
+
+    private func repeatLetters(_ partition: Int32, _ rejected: [RejectedRow], next: Int64, _ consumer: any LogConsumer) throws {
+        let wanted = Dictionary(rejected.map { ($0.offset, $0.failure) }, uniquingKeysWith: { first, _ in first })
+        guard let first = wanted.keys.min(), let last = wanted.keys.max(), let producer, let writer else { return }
+        let reader = try context.log.makeReader(topic: stage.from)
+        defer { reader.close() }
+        letters.reset()
+        defer { letters.reset() }
+        var found = 0
+        try reader.read(partition: partition, from: first, to: last + 1) { record in
+            guard let failure = wanted[record.offset] else { return true }
+            writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
+            found += 1
+            return true
+        }
+        guard found == wanted.count else {
+            let gone = "\(wanted.count - found) rejected records of topic \(stage.from), partition \(partition), offsets \(first) to \(last)"
+            throw ETLError(.failed, code: "load.dead_letter_gone",
+                           gone + " are no longer in the topic, so their dead letters can't be written; "
+                               + "look them up in etl_offsets, then set its rejected column to '{}'")
+        }
+        do {
+            try producer.begin()
+            try producer.send(letters)
+            try producer.sendOffsets([PartitionOffset(partition: partition, offset: next)], of: consumer)
+            try producer.commit()
+        } catch {
+            if !abort(after: error) { closeProducer() }
+            throw error
+        }
+        context.emit(DeadLettersRepeated(stage: stage.name, topic: stage.from, partition: partition, count: found))
+    }
+
+    // MARK: Assignment
+
+    package func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
+        context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .assigned, partitions: partitions))
+        // Postgres may be away, and a transaction isn't for a callback: whatever starts here, `resync` comes right after, before
+        // any record is loaded. Asking Postgres already now only keeps the client from fetching what nobody needs.
+        for partition in partitions { positions.assign(partition, start: nil) }
+        resyncReason = resyncReason ?? "partitions were assigned"
+        let rows = (try? sink.positions(of: partitions)) ?? []
+        return partitions.map { partition in
+            rows.first { $0.partition == partition }?.next.map { .offset($0) } ?? .earliest
+        }
+    }
+
+    package func revoking(_ partitions: [Int32], consumer: any LogConsumer) {
+        do {
+            try flush(finally: true)
+        } catch {
+            callbackFailure = callbackFailure ?? error
+        }
+        giveUp(partitions, .revoked)
+    }
+
+    package func lost(_ partitions: [Int32], consumer: any LogConsumer) {
+        giveUp(partitions, .lost)
+        resyncReason = resyncReason ?? "partitions were lost"
+    }
+
+    private func giveUp(_ partitions: [Int32], _ change: PartitionsChanged.Change) {
+        for partition in partitions {
+            positions.revoke(partition)
+            stored[partition] = nil
+        }
+        context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: change, partitions: partitions))
+    }
+
+    // MARK: Clients
+
+    private func start() throws(ETLError) {
+        do {
+            try sink.connect()
+        } catch {
+            throw ETLError(error.kind == .configuration ? .failed : .unreachable, code: error.code, error.message)
+        }
+        do {
+            try makeClients()
+        } catch {
+            throw ETLError(error)
+        }
+    }
+
+    /// Makes what is missing of consumer and producer.
+    private func makeClients() throws(LogError) {
+        if producer == nil {
+            let made = try context.log.makeProducer(ProducerOptions(
+                topics: [deadTopic], transactionalId: context.transactionalId(stage.name), memoryBytes: context.producerBytes / 4,
+                clientId: context.clientId(stage.name)))
+            producer = made
+            writer = DeadLetterWriter(topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 0,
+                                      outputPartitions: made.partitionCounts[0])
+        }
+        if consumer == nil {
+            for partition in positions.assigned { positions.revoke(partition) }
+            consumer = try context.log.makeConsumer(ConsumerOptions(
+                topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
+                clientId: context.clientId(stage.name)))
+        }
+    }
+
+    private func closeProducer() {
+        producer?.close()
+        producer = nil
+    }
+
+    private func close() {
+        consumer?.close()
+        consumer = nil
+        closeProducer()
+        sink.close()
+    }
+}

@@ -1,0 +1,159 @@
+import Glibc
+import Synchronization
+
+/// A value of a log line's field.
+package enum FieldValue: Equatable, Sendable {
+    case string(String)
+    case int(Int64)
+    case double(Double)
+    case bool(Bool)
+}
+
+/// Something that happened and is worth a line. One struct for each kind of event; names and fields are in `Events.swift`.
+package protocol Event {
+    /// Dotted and stable, e.g. `stage.assigned`.
+    static var name: String { get }
+    var level: LoggingPlan.Level { get }
+    /// A sentence for people.
+    var message: String { get }
+    /// In the order they are to be written. Never a record's content, never a secret.
+    var fields: [(String, FieldValue)] { get }
+}
+
+/// Writes events to standard error, one line each: JSON for machines, text for people. Any thread.
+package final class Journal: Sendable {
+    private struct Settings {
+        var level: LoggingPlan.Level
+        var json: Bool
+        var context: [(String, FieldValue)]
+    }
+    private let settings: Mutex<Settings>
+
+    /// - Parameter context: fields of every line, e.g. topology and instance.
+    package init(_ plan: LoggingPlan, context: [(String, FieldValue)] = []) {
+        let json: Bool =
+            switch plan.format {
+            case .json: true
+            case .text: false
+            case .automatic: isatty(2) == 0
+            }
+        settings = Mutex(Settings(level: plan.level, json: json, context: context))
+    }
+
+    package func emit(_ event: some Event) {
+        let (level, json, context) = settings.withLock { ($0.level, $0.json, $0.context) }
+        guard event.level.rank >= level.rank else { return }
+        var line = ""
+        let fields = context + event.fields
+        if json {
+            line += "{\"ts\":\"\(timestamp())\",\"level\":\"\(event.level.rawValue)\",\"event\":"
+            appendJSONString(type(of: event).name, to: &line)
+            line += ",\"message\":"
+            appendJSONString(event.message, to: &line)
+            for (name, value) in fields {
+                line += ",\"\(name)\":"
+                value.appendJSON(to: &line)
+            }
+            line += "}\n"
+        } else {
+            line += "\(timestamp()) \(event.level.rawValue.uppercased()) \(event.message)"
+            let shown = fields.filter { $0.0 != "topology" && $0.0 != "instance" }
+            if !shown.isEmpty { line += "  " + shown.map { "\($0.0)=\($0.1.text)" }.joined(separator: " ") }
+            line += "\n"
+        }
+        writeAll(line, to: 2)
+    }
+
+    /// Now, as RFC 3339 in UTC with milliseconds.
+    private func timestamp() -> String {
+        formatTimestamp(milliseconds: wallClockMs())
+    }
+}
+
+extension LoggingPlan.Level {
+    fileprivate var rank: Int {
+        switch self {
+        case .debug: 0
+        case .info: 1
+        case .warning: 2
+        case .error: 3
+        }
+    }
+}
+
+extension FieldValue {
+    fileprivate func appendJSON(to line: inout String) {
+        switch self {
+        case .string(let text): appendJSONString(text, to: &line)
+        case .int(let number): line += String(number)
+        case .double(let number): line += number.isFinite ? String(number) : "null"
+        case .bool(let flag): line += flag ? "true" : "false"
+        }
+    }
+
+    fileprivate var text: String {
+        switch self {
+        case .string(let text): text.contains(where: { $0 == " " || $0 == "\n" }) ? "\"\(text)\"" : text
+        case .int(let number): String(number)
+        case .double(let number): String(number)
+        case .bool(let flag): flag ? "true" : "false"
+        }
+    }
+}
+
+/// Appends a JSON string literal.
+package func appendJSONString(_ text: String, to line: inout String) {
+    line += "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": line += "\\\""
+        case "\\": line += "\\\\"
+        case "\n": line += "\\n"
+        case "\r": line += "\\r"
+        case "\t": line += "\\t"
+        case let control where control.value < 0x20:
+            let digits = String(control.value, radix: 16)
+            line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: line.unicodeScalars.append(scalar)
+        }
+    }
+    line += "\""
+}
+
+/// Writes all of it, whatever the descriptor takes at a time; gives up on an error (a closed pipe has no reader to tell).
+package func writeAll(_ text: String, to descriptor: Int32) {
+    var text = text
+    text.withUTF8 { bytes in
+        var written = 0
+        while written < bytes.count {
+            let count = write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { return }
+            written += count
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+package func wallClockMs() -> Int64 { clockMs(CLOCK_REALTIME) }
+/// Milliseconds of a clock that never goes back.
+package func monotonicMs() -> Int64 { clockMs(CLOCK_MONOTONIC) }
+
+private func clockMs(_ clock: clockid_t) -> Int64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+}
+
+/// RFC 3339 in UTC with milliseconds.
+package func formatTimestamp(milliseconds: Int64) -> String {
+    var seconds = time_t(milliseconds / 1000)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    func pad(_ number: some BinaryInteger, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    return "\(pad(parts.tm_year + 1900, 4))-\(pad(parts.tm_mon + 1, 2))-\(pad(parts.tm_mday, 2))T"
+        + "\(pad(parts.tm_hour, 2)):\(pad(parts.tm_min, 2)):\(pad(parts.tm_sec, 2)).\(pad(milliseconds % 1000, 3))Z"
+}

@@ -1,0 +1,172 @@
+package import Log
+import Synchronization
+
+/// Extractors and stages of one plan running in this process, each member on a thread of its own.
+///
+/// Drains in the order records flow: when all that writes a stage's topic has finished, the stage is given the topic's
+/// ends as its goal, and so on down to the loaders.
+package final class Run: Sendable {
+    /// An extractor or stage, with what its members share.
+    package struct Part: Sendable {
+        package enum Kind: Sendable {
+            case extractor(ExtractorPlan)
+            case stage(StagePlan)
+        }
+        package let kind: Kind
+        package let counters: Counters
+        package let control: Control
+        package let threads: Int
+
+        package var reads: String? {
+            if case .stage(let stage) = kind { stage.from } else { nil }
+        }
+        package var writes: String? {
+            switch kind {
+            case .extractor(let extractor): extractor.to
+            case .stage(let stage): if case .topic(let name) = stage.ending { name } else { nil }
+            }
+        }
+    }
+
+    package let plan: Plan
+    package let log: any RecordLog
+    package let parts: [Part]
+    private let journal: Journal
+    private let instance: String
+    private let lookups: LookupTables
+    private let state = Mutex(State())
+
+    private struct State {
+        var running: [Int] = []
+        var failure: ETLError?
+        var stopping = false
+    }
+
+    /// - Parameters:
+    ///   - extractors, stages: the names to run.
+    ///   - threads: overrides the stages' own number.
+    package init(plan: Plan, log: any RecordLog, journal: Journal, instance: String, lookups: LookupTables,
+                 extractors: [ExtractorPlan], stages: [StagePlan], threads: Int? = nil) {
+        self.plan = plan
+        self.log = log
+        self.journal = journal
+        self.instance = instance
+        self.lookups = lookups
+        parts = extractors.map {
+            Part(kind: .extractor($0), counters: Counters(name: $0.name, role: .extractor), control: Control(), threads: 1)
+        } + stages.map { stage in
+            let role: Counters.Role = if case .topic = stage.ending { .stage } else { .loader }
+            return Part(kind: .stage(stage), counters: Counters(name: stage.name, role: role), control: Control(), threads: threads ?? stage.threads)
+        }
+    }
+
+    /// Asks every member to finish what it has in hand. Any thread.
+    package func requestStop(_ reason: String) {
+        let isFirst = state.withLock { state in
+            defer { state.stopping = true }
+            return !state.stopping
+        }
+        if isFirst { journal.emit(Stopping(reason: reason)) }
+        for part in parts { part.control.requestStop() }
+    }
+
+    /// Runs until everything has finished.
+    /// - Parameters:
+    ///   - follow: for ever, until asked to stop; otherwise until the input is drained.
+    ///   - tick: called about five times a second, and once at the end.
+    package func execute(follow: Bool, tick: (Run) -> Void) throws(ETLError) {
+        state.withLock { $0.running = parts.map(\.threads) }
+        var threads: [Thread] = []
+        let members = parts.reduce(0) { $0 + $1.threads }
+        for (index, part) in parts.enumerated() {
+            for number in 0..<part.threads {
+                do {
+                    threads.append(try Thread(name: part.counters.name) { [self] in
+                        member(index, part, number, members)
+                    })
+                } catch {
+                    finished(index, error)
+                }
+            }
+        }
+        watch(follow: follow, tick: tick)
+        for thread in threads { thread.join() }
+        tick(self)
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
+    private func member(_ index: Int, _ part: Part, _ thread: Int, _ members: Int) {
+        let context = MemberContext(plan: plan, log: log, journal: journal, counters: part.counters, control: part.control,
+                                    instance: instance, thread: thread, members: members)
+        do throws(ETLError) {
+            switch part.kind {
+            case .extractor(let extractor):
+                try ExtractMember(context: context, extractor: extractor).run()
+            case .stage(let stage):
+                if case .postgres(let sink) = stage.ending {
+                    try LoadMember(context: context, stage: stage, sink: sink, lookups: lookups).run()
+                } else {
+                    try StageMember(context: context, stage: stage, lookups: lookups).run()
+                }
+            }
+            finished(index, nil)
+        } catch {
+            finished(index, error)
+        }
+    }
+
+    private func finished(_ index: Int, _ error: ETLError?) {
+        let isFirst = state.withLock { state in
+            state.running[index] -= 1
+            defer { state.failure = state.failure ?? error }
+            return error != nil && state.failure == nil
+        }
+        if isFirst, let error {
+            journal.emit(Failed(error: error))
+            requestStop("\(parts[index].counters.name) failed")
+        }
+    }
+
+    private func watch(follow: Bool, tick: (Run) -> Void) {
+        let clock = SystemClock()
+        var draining = Set<Int>()
+        var nextLagMs: Int64 = 0
+        while true {
+            let running = state.withLock { $0.running }
+            if running.allSatisfy({ $0 <= 0 }) { break }
+            if !follow { drain(running, &draining) }
+            if clock.nowMs() >= nextLagMs {
+                updateLag()
+                nextLagMs = clock.nowMs() + 1000
+            }
+            tick(self)
+            clock.wait(ms: 50)
+        }
+        updateLag()
+    }
+
+    /// Gives a goal to each stage whose writers in this process have all finished.
+    private func drain(_ running: [Int], _ draining: inout Set<Int>) {
+        for (index, part) in parts.enumerated() where !draining.contains(index) {
+            guard let topic = part.reads else { continue }
+            let hasWriters = parts.indices.contains { parts[$0].writes == topic && running[$0] > 0 }
+            guard !hasWriters, let ranges = try? log.offsets(topic: topic) else { continue }
+            part.control.drain(to: ranges)
+            draining.insert(index)
+        }
+    }
+
+    private func updateLag() {
+        for part in parts {
+            guard let topic = part.reads, case .stage(let stage) = part.kind,
+                  let ranges = try? log.offsets(topic: topic),
+                  let committed = try? log.committedOffsets(group: plan.group(of: stage), topic: topic) else { continue }
+            var lag: Int64 = 0
+            for range in ranges {
+                let position = Int(range.partition) < committed.count ? committed[Int(range.partition)] : nil
+                lag += max(0, range.end - max(position ?? range.first, range.first))
+            }
+            part.counters.setLag(lag)
+        }
+    }
+}

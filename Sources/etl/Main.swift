@@ -1,0 +1,50 @@
+import Command
+import ETL
+import Glibc
+
+/// One verb of `etl`.
+struct Verb {
+    let command: Command
+    let run: (Arguments) throws -> Void
+}
+
+@main
+enum Main {
+    static let verbs: [(name: String, verb: Verb)] = [
+        ("run", runVerb), ("validate", validateVerb), ("list", listVerb), ("extract", extractVerb), ("topics", topicsVerb),
+    ]
+
+    static func main() {
+        let words = Array(CommandLine.arguments.dropFirst())
+        guard let name = words.first, name != "--help", name != "-h", name != "help" else {
+            writeAll(help, to: words.isEmpty ? 2 : 1)
+            exit(words.isEmpty ? ExitStatus.usage.rawValue : ExitStatus.done.rawValue)
+        }
+        if name == "--version" {
+            writeAll("etl \(version)\n", to: 1)
+            exit(ExitStatus.done.rawValue)
+        }
+        guard let verb = verbs.first(where: { $0.name == name })?.verb else {
+            let near = nearest(name, verbs.map(\.name)).map { "; did you mean '\($0)'?" } ?? ""
+            writeAll("etl: unknown verb '\(name)'\(near) See 'etl --help'.\n", to: 2)
+            exit(ExitStatus.usage.rawValue)
+        }
+        Command.main(verb.command, Array(words.dropFirst()), verb.run)
+    }
+
+    static var help: String {
+        let width = verbs.map(\.name.count).max() ?? 0
+        let rows = verbs.map { name, verb in "  \(name)\(String(repeating: " ", count: width - name.count))  \(verb.command.summary)\n" }.joined()
+        return """
+            Runs and looks after Kafka-native ETL pipelines.
+
+            Usage: etl VERB [options]
+
+            Verbs:
+            \(rows)
+            One stage, as a pod runs it: etl-stage --topology=FILE --stage=NAME
+            More on a verb: etl VERB --help
+
+            """
+    }
+}
