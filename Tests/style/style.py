@@ -69,7 +69,7 @@ def lengths():
     sizes = sorted(len(source.lines) for source in SOURCES)
     long = [size for size in sizes if size > USUAL]
     if len(long) * 10 > len(sizes):
-        yield f"{len(long)} of {len(sizes)} source files are above {USUAL} lines; one in ten may (median {statistics.median(sizes)})"
+        yield f"{len(long)} of {len(sizes)} source files are above {USUAL} lines, one in ten may; median {statistics.median(sizes)}"
 
 
 def widths():

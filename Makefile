@@ -1,0 +1,35 @@
+# make run     throw-away Kafka and PostgreSQL, the orders topology over its CSV files, and what became of them (KEEP=1 keeps both)
+# make test    every test, real services included; closes with `N passed, N failed`
+# make chaos   kills the pipeline for some minutes and counts (CHAOS="--seed 7 --records 1000000 --kills 100")
+# make bench   the workloads of Benchmarks/README.md beside their rivals
+# make build, make fmt, make clean
+.PHONY: run test chaos bench build setup fmt clean
+
+# What `make chaos` does unless told otherwise: on the librdkafka of Debian, then once more on the newer one.
+CHAOS ?= --records 200000 --kills 36 --with-broker-crash --with-postgres-crash
+
+run: build
+	@scripts/run $(if $(KEEP),--keep)
+
+test: setup
+	@scripts/test
+
+chaos: build
+	@.venv/bin/python Tests/chaos/chaos.py $(CHAOS) --library debian
+	@.venv/bin/python Tests/chaos/chaos.py $(CHAOS) --library new
+
+bench: build
+	@Benchmarks/run $(WORK)
+
+build: setup
+	@swift build -c release
+
+setup:
+	@scripts/setup
+
+fmt:
+	@swift format --in-place --recursive Sources Tests Package.swift
+
+clean:
+	@scripts/run stop
+	@rm -rf .build
