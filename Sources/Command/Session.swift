@@ -1,5 +1,5 @@
 package import ETL
-import Glibc
+internal import Glibc
 import Kafka
 package import Log
 
@@ -42,9 +42,7 @@ package struct Session {
 
     /// Reads a topology with all its problems, those of its expressions too.
     package static func load(_ file: String, _ arguments: Arguments) -> LoadedTopologies {
-        loadTopologies(file: file, environment: arguments.value("env")) { plan in
-            plan.checkExpressions().map(Problem.init)
-        }
+        loadTopologies(file: file, environment: arguments.value("env")) { $0.checkExpressions() }
     }
 
     /// The log the plan asks for. The in-memory one when there is no `kafka:`, or when `embedded`.

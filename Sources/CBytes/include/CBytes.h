@@ -102,6 +102,9 @@ int cb_parse_double(const uint8_t *text, size_t length, double *value);
 /// Returns its length. `value` must be finite.
 int cb_shortest_scientific(double value, uint8_t *text);
 
+/// Names the calling thread, as `top -H` and debuggers show it; the first 15 bytes count.
+void cb_name_thread(const char *name);
+
 #ifdef __cplusplus
 }
 #endif

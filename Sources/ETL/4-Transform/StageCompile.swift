@@ -46,7 +46,7 @@ extension Plan {
                 problems.append(Problem(code: error.code, message: error.message, at: lookup.position))
             }
         }
-        for stage in stages {
+        for stage in extractors.compactMap(\.keyStage) + stages {
             problems += StageAnalysis(stage, columns: columns).problems
         }
         return problems

@@ -100,10 +100,3 @@ public struct StageCounters: Equatable, Sendable {
 public struct StageProblems: Error, Equatable, Sendable {
     public var problems: [Problem]
 }
-
-extension Problem {
-    /// As `etl validate` shows it.
-    package init(_ problem: ExpressionProblem) {
-        self.init(code: problem.code, message: problem.message, at: problem.position, suggestion: problem.suggestion)
-    }
-}

@@ -93,7 +93,7 @@ package final class LoadMember: AssignmentListener {
             return
         }
         let offsets = moved.map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
-        do {
+        do throws(SinkError) {
             let refused = try sink.flush(offsets: offsets, rejected: rejectedHere)
             for offset in offsets { stored[offset.partition] = offset.next }
             for row in refused {
@@ -361,12 +361,12 @@ package final class LoadMember: AssignmentListener {
     // MARK: Clients
 
     private func start() throws(ETLError) {
-        do {
+        do throws(SinkError) {
             try sink.connect()
         } catch {
             throw ETLError(error.kind == .configuration ? .failed : .unreachable, code: error.code, error.message)
         }
-        do {
+        do throws(LogError) {
             try makeClients()
         } catch {
             throw ETLError(error)
