@@ -40,7 +40,7 @@ struct TargetColumn: BitwiseCopyable, Equatable, Sendable {
     var isArray: Bool
     /// The table says so, or a domain does, or upsert finds its row by it.
     var notNull: Bool
-    /// numeric's precision and scale; char's and varchar's length plus 4; -1: none.
+    /// numeric's precision and scale; char's and varchar's length plus 4; a time's digits; -1: none.
     var modifier: Int32
     /// Of an array's elements.
     var elementOID: UInt32

@@ -58,7 +58,7 @@ private struct TimeReader {
 
     /// Microseconds since midnight.
     @inline(__always)
-    mutating func microseconds(_ refusal: inout Refusal, else wrong: Refusal) -> Int {
+    mutating func microseconds(_ refusal: inout Refusal, modifier: Int32, else wrong: Refusal) -> Int {
         refusal = wrong
         let hour = number(2)
         guard hour >= 0, hour <= 23, skip(UInt8(ascii: ":")) else { return 0 }
@@ -80,11 +80,22 @@ private struct TimeReader {
             }
             if at == start { return 0 }
         }
+        if modifier >= 0, modifier < 6, micros % Self.microseconds(ofDigit: modifier) != 0 { exact = false }
         refusal = exact ? .none : .fraction
         return ((hour * 60 + minute) * 60 + second) * 1_000_000 + micros
     }
 }
 
+extension TimeReader {
+    /// What one unit of the last of `count` digits of a second's fraction is.
+    fileprivate static func microseconds(ofDigit count: Int32) -> Int {
+        var unit = 1_000_000
+        for _ in 0..<count { unit /= 10 }
+        return unit
+    }
+}
+
+/// `modifier`: how many digits of a second's fraction the column keeps; -1: six.
 extension CopyBuffer {
     /// date: days since 2000-01-01.
     mutating func putDate(_ text: UnsafeRawBufferPointer) -> Refusal {
@@ -95,10 +106,10 @@ extension CopyBuffer {
     }
 
     /// time: microseconds since midnight.
-    mutating func putTime(_ text: UnsafeRawBufferPointer) -> Refusal {
+    mutating func putTime(_ text: UnsafeRawBufferPointer, modifier: Int32) -> Refusal {
         var reader = TimeReader(text)
         var refusal = Refusal.none
-        let micros = reader.microseconds(&refusal, else: .notTime)
+        let micros = reader.microseconds(&refusal, modifier: modifier, else: .notTime)
         if refusal != .none { return refusal }
         guard reader.isAtEnd else { return .notTime }
         putField(Int64(micros))
@@ -106,14 +117,14 @@ extension CopyBuffer {
     }
 
     /// timestamp and timestamptz: microseconds since 2000-01-01T00:00:00 (UTC).
-    mutating func putTimestamp(_ text: UnsafeRawBufferPointer, withZone: Bool) -> Refusal {
+    mutating func putTimestamp(_ text: UnsafeRawBufferPointer, withZone: Bool, modifier: Int32) -> Refusal {
         var reader = TimeReader(text)
         guard let days = reader.days() else { return .notTimestamp }
         guard reader.skip(UInt8(ascii: "T")) || reader.skip(UInt8(ascii: "t")) || reader.skip(UInt8(ascii: " ")) else {
             return .notTimestamp
         }
         var refusal = Refusal.none
-        var micros = reader.microseconds(&refusal, else: .notTimestamp) + days * 86_400_000_000
+        var micros = reader.microseconds(&refusal, modifier: modifier, else: .notTimestamp) + days * 86_400_000_000
         if refusal != .none { return refusal }
         if reader.isAtEnd {
             if withZone { return .offsetMissing }

@@ -52,7 +52,7 @@ extension CopyBuffer {
             return putNumeric(digits(of: value, record: record), modifier: column.modifier)
         case .timestamptz, .timestamp:
             guard value.tag == .string else { return .notString }
-            return putTimestamp(value.bytes, withZone: column.type == .timestamptz)
+            return putTimestamp(value.bytes, withZone: column.type == .timestamptz, modifier: column.modifier)
         case .bool:
             guard value.tag == .bool else { return .notBoolean }
             put(Int32(1))
@@ -65,7 +65,7 @@ extension CopyBuffer {
             return putDate(value.bytes)
         case .time:
             guard value.tag == .string else { return .notString }
-            return putTime(value.bytes)
+            return putTime(value.bytes, modifier: column.modifier)
         case .uuid:
             guard value.tag == .string else { return .notString }
             return putUUID(value.bytes)

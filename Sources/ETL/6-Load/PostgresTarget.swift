@@ -32,7 +32,7 @@ struct PostgresTarget: Equatable, Sendable {
         do {
             found = try CatalogueTable.find(name, connection)
             all = try CatalogueColumn.read(found.oid, connection)
-        } catch { throw (error as? SinkError) ?? SinkError(error as? PostgresError ?? PostgresError(.service, ""), doing: doing) }
+        } catch { throw SinkError(any: error, doing: doing) }
         table = Connection.identifier(found.schema) + "." + Connection.identifier(found.name)
         offsetsSchema = name.schema ?? found.currentSchema
         keys = plan.mode == .upsert ? plan.keys : []
@@ -117,7 +117,7 @@ struct PostgresTarget: Equatable, Sendable {
                                     + "CREATE UNIQUE INDEX ON \(table) (\(names))")
             }
         } catch {
-            throw (error as? SinkError) ?? SinkError(error as? PostgresError ?? PostgresError(.service, ""), doing: "Failed to check table \(table)")
+            throw SinkError(any: error, doing: "Failed to check table \(table)")
         }
     }
 }

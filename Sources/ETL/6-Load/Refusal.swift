@@ -32,7 +32,7 @@ enum Refusal: UInt8, CaseIterable {
         case .precision: "can't hold the number: too many digits before the point"
         case .scale: "can't hold the number exactly: too many digits after the point"
         case .tooLong: "can't hold the string: too long"
-        case .fraction: "can't hold the time exactly: more than six digits of a second's fraction"
+        case .fraction: "can't hold the time exactly: too many digits of a second's fraction"
         case .zeroCharacter: "can't hold the zero character (\\u0000)"
         case .notDate: "takes a date as 2026-12-31"
         case .notTime: "takes a time as 23:59:59.999999"

@@ -4,7 +4,7 @@ import JSON
 import Log
 
 /// Why a record can't be a row. `RowEncoder.describe` makes words of it.
-struct RowRefusal: BitwiseCopyable {
+struct RowRefusal {
     enum Reason: UInt8 { case none, tombstone, parse, notObject, column, extraField }
     var reason: Reason
     var refusal = Refusal.none

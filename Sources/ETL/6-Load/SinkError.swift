@@ -26,6 +26,15 @@ public struct SinkError: Error, Equatable, Sendable {
         self.message = message
     }
 
+    /// What a sink's steps throw: its own errors, as they are, or the connection's.
+    init(any error: any Error, doing: String) {
+        switch error {
+        case let error as SinkError: self = error
+        case let error as PostgresError: self.init(error, doing: doing)
+        default: self.init(.configuration, code: "postgres.unknown", "\(doing): \(error)")  // nothing else is thrown
+        }
+    }
+
     /// - Parameter doing: what failed, e.g. "Failed to load into table \"sales\".\"orders\"".
     init(_ error: PostgresError, doing: String) {
         let words = "\(doing): \(error)"
