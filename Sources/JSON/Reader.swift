@@ -68,8 +68,13 @@ struct Reader {
             p += run
             if run < 16 {
                 if p[0] == UInt8(ascii: "\"") { return (p, false) }
-                break
+                return stringSlowly(p)
             }
+        }
+        // The record's last bytes: its last sixteen, less those before p.
+        if end - base >= 16 {
+            p += Int(cb_string_stop_from(end - 16, Int32(truncatingIfNeeded: 16 &- (end - p))))
+            if p < end, p[0] == UInt8(ascii: "\"") { return (p, false) }
         }
         return stringSlowly(p)
     }

@@ -143,7 +143,7 @@ public struct Scanner: ~Copyable {
                 p = colon
                 slot = keySlot
             }
-            p = skipWhite(p, end)
+            if p < end, p[0] != UInt8(ascii: "\"") { p = skipWhite(p, end) }
             let start = p
             // A path that comes again starts from nothing.
             if slot >= 0, UInt8(truncatingIfNeeded: frame[slot].meta) != Tag.absent.rawValue { reset(below: slot, frame) }
@@ -159,6 +159,10 @@ public struct Scanner: ~Copyable {
                 p = last
             }
             if tells { tell(node, slot, key: key, value: start, end: p) }
+            if p < end, p[0] == UInt8(ascii: ",") {
+                p = skipWhite(p + 1, end)
+                continue
+            }
             p = skipWhite(p, end)
             guard p < end else { return reader.fail(.truncated, at: end) }
             if p[0] == UInt8(ascii: ",") {
