@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// A real Kafka for tests: `scripts/kafka` of this package, or the script that ETL_KAFKA_SCRIPT names.
 public final class KafkaBroker: Sendable {
@@ -52,22 +52,15 @@ public final class KafkaBroker: Sendable {
 
     @discardableResult
     private static func run(_ arguments: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: try script())
-        process.arguments = arguments
-        // A tool's child outlives it and keeps its output open: a file instead of a pipe.
+        // Not Foundation's Process: it waits until the broker, which inherits its socket, has ended too.
         let path = "\(NSTemporaryDirectory())/etl-test-output.\(UUID().uuidString)"
-        FileManager.default.createFile(atPath: path, contents: nil)
         defer { try? FileManager.default.removeItem(atPath: path) }
-        guard let file = FileHandle(forWritingAtPath: path) else { throw ServiceError("can't write \(path)") }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = file
-        process.standardError = file
-        try process.run()
-        process.waitUntilExit()
+        let words = [try script()] + arguments
+        let command = words.map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }.joined(separator: " ")
+        let status = system("\(command) >\(path) 2>&1 </dev/null")
         let output = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        guard process.terminationStatus == 0 else {
-            throw ServiceError("'kafka \(arguments.joined(separator: " "))' ended with \(process.terminationStatus): \(output)")
+        guard status == 0 else {
+            throw ServiceError("'kafka \(arguments.joined(separator: " "))' ended with status \(status): \(output)")
         }
         return output
     }
