@@ -76,23 +76,23 @@ extension CSVReader {
 
     private func identity(upTo offset: Int64) throws(CSVError) -> (UInt64, UInt64) {
         let count = Int(min(offset, Int64(Self.identityBytes)))
-        let head = try bytes(from: 0, count: count)
-        let tail = try bytes(from: offset - Int64(count), count: count)
+        let head = try file.bytes(from: 0, count: count)
+        let tail = try file.bytes(from: offset - Int64(count), count: count)
         return (CSVCheckpoint.hash(head), CSVCheckpoint.hash(tail))
     }
 
     /// Goes on where a checkpoint of this path says, if the file begins as it did then; else stays at the start: it is another file.
     mutating func resume(from checkpoint: CSVCheckpoint) throws(CSVError) {
-        let size = try size()
+        let size = try file.size()
         let (head, tail) = try identity(upTo: checkpoint.offset)
         guard head == checkpoint.head else { return }
         guard size >= checkpoint.offset, tail == checkpoint.tail else {
             throw changed("its first \(checkpoint.offset) bytes, which were read before, are not what they were")
         }
         var offset = checkpoint.offset
-        if offset > 0, size > offset, try bytes(from: offset - 1, count: 1) != [10] {
+        if offset > 0, size > offset, try file.bytes(from: offset - 1, count: 1) != [10] {
             // The last line had no line end then; one may have been added since, but not more text to that line.
-            let more = try bytes(from: offset, count: 2)
+            let more = try file.bytes(from: offset, count: 2)
             if more.first == 10 { offset += 1 } else if more == [13, 10] { offset += 2 } else {
                 throw changed("the line before byte \(offset), which was the last and was read, has been continued")
             }

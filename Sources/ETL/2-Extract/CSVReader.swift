@@ -36,8 +36,7 @@ enum CSVRowKind {
 ///
 /// Positions are byte offsets in the file, so reading can start again at any row.
 struct CSVReader: ~Copyable {
-    let path: String
-    private let file: Int32
+    let file: CSVFile
     private let chunkBytes: Int
     private let maxRowBytes: Int
     let quote: UInt8
@@ -76,19 +75,19 @@ struct CSVReader: ~Copyable {
 
     /// Opens a regular file.
     /// - Parameter fieldLimit: how many fields of a row are kept; more are counted only.
-    init(path: String, delimiter: UInt8, quote: UInt8, chunkBytes: Int = 1 << 20, maxRowBytes: Int = 16 << 20, fieldLimit: Int = 65_536)
-        throws(CSVError) {
+    static func open(_ path: String, delimiter: UInt8, quote: UInt8, chunkBytes: Int = 1 << 20, maxRowBytes: Int = 16 << 20,
+                     fieldLimit: Int = 65_536) throws(CSVError) -> CSVReader {
         guard delimiter < 0x80, quote < 0x80, delimiter != quote, ![delimiter, quote].contains(where: { $0 == 10 || $0 == 13 }) else {
             throw CSVError(code: "csv.options", "Delimiter and quote of '\(path)' must be two different ASCII characters, not line ends")
         }
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw Self.failed("open", path) }
-        var status = stat()
-        guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            close(file)
-            throw CSVError(code: "csv.file", "Failed to read '\(path)': it isn't a regular file")
-        }
-        self.path = path
+        let file = try CSVFile.open(path)
+        let hasByteOrderMark = try file.bytes(from: 0, count: 3) == [0xef, 0xbb, 0xbf]
+        var reader = CSVReader(file, delimiter, quote, chunkBytes, maxRowBytes, fieldLimit)
+        if hasByteOrderMark { reader.farNext = 3 }
+        return reader
+    }
+
+    private init(_ file: consuming CSVFile, _ delimiter: UInt8, _ quote: UInt8, _ chunkBytes: Int, _ maxRowBytes: Int, _ fieldLimit: Int) {
         self.file = file
         self.chunkBytes = chunkBytes
         self.maxRowBytes = maxRowBytes
@@ -98,15 +97,14 @@ struct CSVReader: ~Copyable {
         buffer = .allocate(capacity: chunkBytes)
         fieldStorage = .allocate(capacity: fieldLimit)
         index = CSVIndex(delimiter: delimiter, quote: quote)
-        try skipByteOrderMark()
     }
 
     deinit {
-        close(file)
         buffer.deallocate()
         fieldStorage.deallocate()
     }
 
+    var path: String { file.path }
     /// The latest row's first byte; fields count from here. Good until the next call.
     var base: UnsafePointer<UInt8> { UnsafePointer(buffer + rowStart) }
     /// At most `fieldLimit`. Good until the next call.
@@ -304,7 +302,7 @@ extension CSVReader {
         } else {
             (contentEnd, rowEnd) = (filled, filled)
             if !isAtEnd {
-                farNext = try newline(behind: bufferOffset + Int64(filled))
+                farNext = try file.newline(behind: bufferOffset + Int64(filled))
                 lines += 1
                 isCut = true
             }
@@ -315,19 +313,6 @@ extension CSVReader {
             isCut = true
         }
         nextLine += lines
-    }
-
-    /// The offset behind the first newline at or behind `offset`; the file's end if there is none.
-    private func newline(behind offset: Int64) throws(CSVError) -> Int64 {
-        let chunk = UnsafeMutableRawPointer.allocate(byteCount: 64 << 10, alignment: 16)
-        defer { chunk.deallocate() }
-        var at = offset
-        while true {
-            let count = try read(chunk, 64 << 10, at)
-            if count == 0 { return at }
-            if let found = memchr(chunk, 10, count) { return at + Int64(found - chunk) + 1 }
-            at += Int64(count)
-        }
     }
 
     /// Reads the next chunk behind the row's bytes, which move to the buffer's start; returns how far they moved.
@@ -342,7 +327,7 @@ extension CSVReader {
         bufferOffset += Int64(moved)
         index.moved(down: moved)
         nextEntry = 0
-        let count = try read(buffer + filled, chunkBytes, bufferOffset + Int64(filled))
+        let count = try file.read(buffer + filled, chunkBytes, at: bufferOffset + Int64(filled))
         if count == 0 { isAtEnd = true }
         filled += count
         return moved
@@ -354,49 +339,5 @@ extension CSVReader {
         buffer.deallocate()
         buffer = larger
         capacity = bytes
-    }
-
-    private func read(_ target: UnsafeMutableRawPointer, _ count: Int, _ offset: Int64) throws(CSVError) -> Int {
-        while true {
-            let result = pread(file, target, count, Int(offset))
-            if result >= 0 { return result }
-            if errno != EINTR { throw Self.failed("read", path) }
-        }
-    }
-
-    private mutating func skipByteOrderMark() throws(CSVError) {
-        let start = try bytes(from: 0, count: 3)
-        if start == [0xef, 0xbb, 0xbf] { farNext = 3 }
-    }
-
-    /// Bytes of the file, for its identity; fewer at its end.
-    func bytes(from offset: Int64, count: Int) throws(CSVError) -> [UInt8] {
-        var result = [UInt8](repeating: 0, count: count)
-        var have = 0
-        while have < count {
-            // The array has room for `count`, and `have` is less.
-            let (part, error) = result.withUnsafeMutableBytes { bytes -> (Int, Int32) in
-                guard let base = bytes.baseAddress else { return (0, 0) }
-                let part = pread(file, base + have, count - have, Int(offset) + have)
-                return (part, part < 0 ? errno : 0)
-            }
-            if part < 0, error == EINTR { continue }
-            if part < 0 { throw Self.failed("read", path) }
-            if part == 0 { break }
-            have += part
-        }
-        result.removeLast(count - have)
-        return result
-    }
-
-    /// The file's size now.
-    func size() throws(CSVError) -> Int64 {
-        var status = stat()
-        guard fstat(file, &status) == 0 else { throw Self.failed("read", path) }
-        return Int64(status.st_size)
-    }
-
-    private static func failed(_ verb: String, _ path: String) -> CSVError {
-        CSVError(code: "csv.file", "Failed to \(verb) '\(path)': \(String(cString: strerror(errno)))")
     }
 }

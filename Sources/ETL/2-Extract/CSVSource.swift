@@ -106,7 +106,7 @@ public struct CSVSource: ~Copyable {
         while true {
             if open == nil {
                 guard let path = paths.last else { return false }
-                open = try OpenCSV(plan, path, checkpoints[path], chunkBytes, maxRowBytes)
+                open = try OpenCSV.open(plan, path, checkpoints[path], chunkBytes, maxRowBytes)
                 paths.removeLast()
             }
             try open?.read(&batch, &arena, maxRows, maxBytes)
@@ -129,14 +129,19 @@ private struct OpenCSV: ~Copyable {
     var reader: CSVReader
     private var columns: CSVColumns
 
-    init(_ plan: CSVPlan, _ path: String, _ checkpoint: CSVCheckpoint?, _ chunkBytes: Int, _ maxRowBytes: Int) throws(CSVError) {
-        var reader = try CSVReader(path: path, delimiter: plan.delimiter, quote: plan.quote, chunkBytes: chunkBytes, maxRowBytes: maxRowBytes)
-        let names = plan.header ? try Self.header(&reader) : plan.columns.map(\.name)
-        let types = try Self.types(of: names, plan, path)
-        columns = CSVColumns(names: names, types: types, nullValues: plan.nullValues, quote: plan.quote)
+    static func open(_ plan: CSVPlan, _ path: String, _ checkpoint: CSVCheckpoint?, _ chunkBytes: Int, _ maxRowBytes: Int)
+        throws(CSVError) -> OpenCSV {
+        var reader = try CSVReader.open(path, delimiter: plan.delimiter, quote: plan.quote, chunkBytes: chunkBytes, maxRowBytes: maxRowBytes)
+        let names = plan.header ? try header(&reader) : plan.columns.map(\.name)
+        let columns = CSVColumns(names: names, types: try types(of: names, plan, path), nullValues: plan.nullValues, quote: plan.quote)
         reader.skipsBlankLines = names.count > 1
         if let checkpoint { try reader.resume(from: checkpoint) }
+        return OpenCSV(reader: reader, columns: columns)
+    }
+
+    private init(reader: consuming CSVReader, columns: consuming CSVColumns) {
         self.reader = reader
+        self.columns = columns
     }
 
     mutating func read(_ batch: inout CSVBatch, _ arena: inout Arena, _ maxRows: Int, _ maxBytes: Int) throws(CSVError) {
