@@ -59,7 +59,7 @@ public struct ByteBuffer: ~Copyable {
             target.storeBytes(of: head, as: UInt64.self)
             target.storeBytes(of: tail, toByteOffset: count &- 8, as: UInt64.self)
         } else {
-            for i in 0..<count { target.storeBytes(of: source.load(fromByteOffset: i, as: UInt8.self), toByteOffset: i, as: UInt8.self) }
+            for i in 0..<count { target.storeBytes(of: bytes[i], toByteOffset: i, as: UInt8.self) }
         }
         used += bytes.count
     }

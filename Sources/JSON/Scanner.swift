@@ -5,7 +5,8 @@ import CBytes
 /// Reads records: one exact pass over the whole record (RFC 8259; last duplicate key wins) fills a slot for each wanted path,
 /// and writes them again with edits, spliced from the input's own bytes. One for each thread; once warm nothing allocates.
 ///
-/// Values in the frame point into the record, into the arena given to `scan`, or (numbers) say where in the record their digits are.
+/// Values in the frame point into the record, into the arena given to `scan`, or (numbers) say where in the record their
+/// digits are.
 public struct Scanner: ~Copyable {
     typealias Pointer = UnsafePointer<UInt8>
 
@@ -34,6 +35,8 @@ public struct Scanner: ~Copyable {
     private var keySlot = -1
 
     // What the last scan found, for `write` and `unknownKeys`.
+    /// The record, if it was JSON.
+    private var scanned = UnsafeRawBufferPointer(start: nil, count: 0)
     var members = Scratch<Member>(capacity: 64)
     /// Slot of an object that edits are made in → its last member in `members`.
     let lastMember: UnsafeMutablePointer<Int32>
@@ -74,6 +77,7 @@ public struct Scanner: ~Copyable {
         frame.update(repeating: .absent, count: table.slotCount)
         members.count = 0
         unknown.count = 0
+        scanned = UnsafeRawBufferPointer(start: nil, count: 0)
         guard let start = record.baseAddress, record.count > 0 else { return ScanResult(code: .emptyInput, offset: 0) }
         guard record.count <= UInt32.max else { return ScanResult(code: .tooLarge, offset: 0) }
         let base = start.assumingMemoryBound(to: UInt8.self)
@@ -86,7 +90,15 @@ public struct Scanner: ~Copyable {
         guard rest == reader.end else { return ScanResult(code: .trailing, offset: rest - base) }
         prediction.endRecord()
         splice.remember(frame)
+        scanned = record
         return ScanResult(code: .ok, offset: 0)
+    }
+
+    /// Offsets of another record would lead anywhere.
+    @inline(__always)
+    func requireScanned(_ record: UnsafeRawBufferPointer) {
+        precondition(record.baseAddress == scanned.baseAddress && record.count == scanned.count,
+                     "the last scan wasn't of this record, or refused it")
     }
 
     /// Reads the value of a wanted path at `p` into its slot; returns where it ends.

@@ -69,8 +69,9 @@ struct Splice: ~Copyable {
             key.copyMemory(from: writer.bytes)
             let flags = EditNode(isSet: edit.isSet, hasSets: edit.hasSets, keepsOnly: edit.keepsOnly, isKept: edit.isKept,
                                  isTracked: edit.isTracked)
-            (nodes + slot).initialize(to: Node(edits: flags, firstChild: Int32(list.count), childCount: Int32(edit.setChildren.count),
-                                               parent: Int32(trie.nodes[slot].parent), key: UnsafeRawBufferPointer(key)))
+            let node = Node(edits: flags, firstChild: Int32(list.count), childCount: Int32(edit.setChildren.count),
+                            parent: Int32(trie.nodes[slot].parent), key: UnsafeRawBufferPointer(key))
+            (nodes + slot).initialize(to: node)
             list += edit.setChildren.map(Int32.init)
         }
         children = .allocate(capacity: max(list.count, 1))

@@ -37,11 +37,15 @@ private func shortest(_ value: Double) -> String {
 @Suite struct NumberTextTests {
     static let doubles: [(String, NumberText.DoubleResult)] = [
         ("0", .value(0)), ("1.5", .value(1.5)), ("0.1", .value(0.1)), ("1e22", .value(1e22)), ("1e23", .value(1e23)),
-        ("9007199254740993", .value(9007199254740992)), ("9007199254740993.00000000000000000000000000000000001", .value(9007199254740994)),
-        ("2.2250738585072011e-308", .value(Double(bitPattern: 0xf_ffff_ffff_ffff))), ("4.9e-324", .value(.leastNonzeroMagnitude)), ("1.7976931348623158e308", .value(.greatestFiniteMagnitude)),
-        ("1.7976931348623159e308", .overflow(.infinity)), ("-1e309", .overflow(-.infinity)), ("1e99999999999999999999", .overflow(.infinity)),
+        ("9007199254740993", .value(9007199254740992)), ("9007199254740993.00000000000000000000000000000000001",
+        .value(9007199254740994)),
+        ("2.2250738585072011e-308", .value(Double(bitPattern: 0xf_ffff_ffff_ffff))), ("4.9e-324",
+        .value(.leastNonzeroMagnitude)), ("1.7976931348623158e308", .value(.greatestFiniteMagnitude)),
+        ("1.7976931348623159e308", .overflow(.infinity)), ("-1e309", .overflow(-.infinity)), ("1e99999999999999999999",
+        .overflow(.infinity)),
         ("1e-99999999999999999999", .value(0)), ("2e-324", .value(0)), ("0e99999", .value(0)), ("0.5", .value(0.5)),
-        ("", .notANumber), ("nan", .notANumber), ("inf", .notANumber), ("1x", .notANumber), ("x1", .notANumber), ("1e", .notANumber), ("-", .notANumber),
+        ("", .notANumber), ("nan", .notANumber), ("inf", .notANumber), ("1x", .notANumber), ("x1", .notANumber), ("1e",
+        .notANumber), ("-", .notANumber),
         ("infinity", .notANumber), ("1.5 ", .notANumber), ("0x10", .notANumber),
     ]
 
@@ -60,10 +64,14 @@ private func shortest(_ value: Double) -> String {
     }
 
     static let texts: [(Double, String)] = [
-        (0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (-1.5, "-1.5"), (0.1, "0.1"), (0.1 + 0.2, "0.30000000000000004"), (100, "100.0"), (123456.789, "123456.789"),
-        (1e5, "100000.0"), (1e20, "100000000000000000000.0"), (1e21, "1e21"), (1.5e300, "1.5e300"), (-1e-6, "-0.000001"), (1e-7, "1e-7"),
-        (1.25e-7, "1.25e-7"), (.leastNonzeroMagnitude, "5e-324"), (.greatestFiniteMagnitude, "1.7976931348623157e308"), (9007199254740992, "9007199254740992.0"),
-        (0.001, "0.001"), (0.0625, "0.0625"), (99999999999.9999, "99999999999.9999"), (1234567890123.5, "1234567890123.5"), (0.005, "0.005"), (430.76, "430.76"),
+        (0, "0.0"), (-0.0, "-0.0"), (1, "1.0"), (-1.5, "-1.5"), (0.1, "0.1"), (0.1 + 0.2, "0.30000000000000004"), (100, "100.0"),
+        (123456.789, "123456.789"),
+        (1e5, "100000.0"), (1e20, "100000000000000000000.0"), (1e21, "1e21"), (1.5e300, "1.5e300"), (-1e-6, "-0.000001"), (1e-7,
+        "1e-7"),
+        (1.25e-7, "1.25e-7"), (.leastNonzeroMagnitude, "5e-324"), (.greatestFiniteMagnitude, "1.7976931348623157e308"),
+        (9007199254740992, "9007199254740992.0"),
+        (0.001, "0.001"), (0.0625, "0.0625"), (99999999999.9999, "99999999999.9999"), (1234567890123.5, "1234567890123.5"),
+        (0.005, "0.005"), (430.76, "430.76"),
     ]
 
     @Test(arguments: texts) func writesTheShortest(_ value: Double, _ expected: String) {
@@ -76,7 +84,8 @@ private func shortest(_ value: Double) -> String {
             let value: Double
             switch i % 3 {
             case 0: value = Double(bitPattern: random.next())
-            case 1: value = Double(Int64.random(in: -1_000_000_000...1_000_000_000, using: &random)) / [1, 10, 100, 1000, 10000, 100000][i / 3 % 6]
+            case 1: value = Double(Int64.random(in: -1_000_000_000...1_000_000_000, using: &random)) / [1, 10, 100, 1000, 10000,
+            100000][i / 3 % 6]
             default: value = Double.random(in: -1000...1000, using: &random)
             }
             guard value.isFinite else { continue }
@@ -103,8 +112,10 @@ private func shortest(_ value: Double) -> String {
     }
 
     static let decimals: [(Int64, Int, String)] = [
-        (0, 0, "0"), (0, 2, "0.00"), (5, 0, "5"), (1250, 2, "12.50"), (-1250, 2, "-12.50"), (5, 3, "0.005"), (-5, 1, "-0.5"), (100, 3, "0.100"),
-        (.max, 18, "9.223372036854775807"), (.min, 19, "-0.9223372036854775808"), (1, 40, "0." + String(repeating: "0", count: 39) + "1"),
+        (0, 0, "0"), (0, 2, "0.00"), (5, 0, "5"), (1250, 2, "12.50"), (-1250, 2, "-12.50"), (5, 3, "0.005"), (-5, 1, "-0.5"),
+        (100, 3, "0.100"),
+        (.max, 18, "9.223372036854775807"), (.min, 19, "-0.9223372036854775808"), (1, 40,
+        "0." + String(repeating: "0", count: 39) + "1"),
     ]
 
     @Test(arguments: decimals) func writesDecimals(_ unscaled: Int64, _ scale: Int, _ expected: String) {
@@ -117,16 +128,26 @@ private func shortest(_ value: Double) -> String {
 /// Decimal bounds and amounts are exact, whatever their length.
 @Suite struct DecimalTextTests {
     static let exact: [(String, DecimalText.Exact)] = [
-        ("0", .value(unscaled: 0, scale: 0)), ("-0", .value(unscaled: 0, scale: 0)), ("0.00", .value(unscaled: 0, scale: 2)), ("1", .value(unscaled: 1, scale: 0)),
-        ("12.50", .value(unscaled: 1250, scale: 2)), ("-12.50", .value(unscaled: -1250, scale: 2)), ("1e3", .value(unscaled: 1000, scale: 0)),
-        ("1.5e3", .value(unscaled: 1500, scale: 0)), ("1.5E-3", .value(unscaled: 15, scale: 4)), ("100", .value(unscaled: 100, scale: 0)),
-        ("0.001", .value(unscaled: 1, scale: 3)), ("1200e-1", .value(unscaled: 1200, scale: 1)), ("9223372036854775807", .value(unscaled: .max, scale: 0)),
-        ("-9223372036854775808", .value(unscaled: .min, scale: 0)), ("9223372036854775808", .doesNotFit), ("-9223372036854775809", .doesNotFit),
-        ("922337203685477580.70", .value(unscaled: .max, scale: 1)), ("1e18", .value(unscaled: 1_000_000_000_000_000_000, scale: 0)), ("1e19", .doesNotFit),
-        ("100000000000000000000e-5", .value(unscaled: 1_000_000_000_000_000_000, scale: 3)), ("1e-400", .value(unscaled: 1, scale: 400)), ("1e-70000", .doesNotFit),
-        ("0e99999999999", .value(unscaled: 0, scale: 0)), ("1e99999999999999999999", .doesNotFit), ("0.12345678901234567890", .value(unscaled: 1234567890123456789, scale: 19)),
-        ("123456789.1234567891", .value(unscaled: 1234567891234567891, scale: 10)), ("1.00000000000000000000000000", .value(unscaled: 1_000_000_000_000_000_000, scale: 18)),
-        ("", .notANumber), ("-", .notANumber), ("1.", .notANumber), (".5", .notANumber), ("1e", .notANumber), ("1e+", .notANumber), ("1x", .notANumber), (" 1", .notANumber),
+        ("0", .value(unscaled: 0, scale: 0)), ("-0", .value(unscaled: 0, scale: 0)), ("0.00", .value(unscaled: 0, scale: 2)),
+        ("1", .value(unscaled: 1, scale: 0)),
+        ("12.50", .value(unscaled: 1250, scale: 2)), ("-12.50", .value(unscaled: -1250, scale: 2)), ("1e3",
+        .value(unscaled: 1000, scale: 0)),
+        ("1.5e3", .value(unscaled: 1500, scale: 0)), ("1.5E-3", .value(unscaled: 15, scale: 4)), ("100",
+        .value(unscaled: 100, scale: 0)),
+        ("0.001", .value(unscaled: 1, scale: 3)), ("1200e-1", .value(unscaled: 1200, scale: 1)), ("9223372036854775807",
+        .value(unscaled: .max, scale: 0)),
+        ("-9223372036854775808", .value(unscaled: .min, scale: 0)), ("9223372036854775808", .doesNotFit),
+        ("-9223372036854775809", .doesNotFit),
+        ("922337203685477580.70", .value(unscaled: .max, scale: 1)), ("1e18",
+        .value(unscaled: 1_000_000_000_000_000_000, scale: 0)), ("1e19", .doesNotFit),
+        ("100000000000000000000e-5", .value(unscaled: 1_000_000_000_000_000_000, scale: 3)), ("1e-400",
+        .value(unscaled: 1, scale: 400)), ("1e-70000", .doesNotFit),
+        ("0e99999999999", .value(unscaled: 0, scale: 0)), ("1e99999999999999999999", .doesNotFit), ("0.12345678901234567890",
+        .value(unscaled: 1234567890123456789, scale: 19)),
+        ("123456789.1234567891", .value(unscaled: 1234567891234567891, scale: 10)), ("1.00000000000000000000000000",
+        .value(unscaled: 1_000_000_000_000_000_000, scale: 18)),
+        ("", .notANumber), ("-", .notANumber), ("1.", .notANumber), (".5", .notANumber), ("1e", .notANumber), ("1e+",
+        .notANumber), ("1x", .notANumber), (" 1", .notANumber),
         ("1.5.5", .notANumber), ("+1", .notANumber), ("NaN", .notANumber), ("1-1", .notANumber),
     ]
 
@@ -137,10 +158,14 @@ private func shortest(_ value: Double) -> String {
 
     /// Each is below the next; those in one row are equal.
     static let ascending: [[String]] = [
-        ["-1e99999999999999"], ["-1e400"], ["-100", "-1e2", "-100.000"], ["-99.999999999999999999999999999999999999"], ["-1"], ["-0.5", "-5e-1"], ["-1e-400"],
-        ["0", "-0", "0.000", "0e5", "-0.0e-9"], ["1e-400", "0.1e-399"], ["0.05", "5e-2", "0.050"], ["0.1"], ["0.10000000000000000000000000000000000001"], ["1", "1.0", "10e-1"],
-        ["1.0000000000000000000000000000000000000000000001"], ["9.99"], ["10", "1e1", "1.0e1", "0.001e4"], ["10.5"], ["99"], ["100", "1E+2"],
-        ["9223372036854775807"], ["9223372036854775808"], ["123456789012345678901234567890"], ["123456789012345678901234567890.5"], ["1e400", "10e399"], ["1e99999999999999"],
+        ["-1e99999999999999"], ["-1e400"], ["-100", "-1e2", "-100.000"], ["-99.999999999999999999999999999999999999"], ["-1"],
+        ["-0.5", "-5e-1"], ["-1e-400"],
+        ["0", "-0", "0.000", "0e5", "-0.0e-9"], ["1e-400", "0.1e-399"], ["0.05", "5e-2", "0.050"], ["0.1"],
+        ["0.10000000000000000000000000000000000001"], ["1", "1.0", "10e-1"],
+        ["1.0000000000000000000000000000000000000000000001"], ["9.99"], ["10", "1e1", "1.0e1", "0.001e4"], ["10.5"], ["99"],
+        ["100", "1E+2"],
+        ["9223372036854775807"], ["9223372036854775808"], ["123456789012345678901234567890"],
+        ["123456789012345678901234567890.5"], ["1e400", "10e399"], ["1e99999999999999"],
     ]
 
     @Test func comparesExactly() {
@@ -161,8 +186,10 @@ private func shortest(_ value: Double) -> String {
 
 @Suite struct UTF8TextTests {
     static let texts: [([UInt8], Int?)] = [
-        ([], nil), (Array("plain".utf8), nil), (Array("é€😀\u{10ffff}".utf8), nil), ([0x61, 0x80], 1), ([0xc0, 0x80], 0), ([0xed, 0xa0, 0x80], 0),
-        ([0xf4, 0x90, 0x80, 0x80], 0), (Array("éé".utf8) + [0xe2, 0x82], 4), (Array("0123456789abcdef0123".utf8) + [0xff], 20), ([0xe0, 0x9f, 0xbf], 0),
+        ([], nil), (Array("plain".utf8), nil), (Array("é€😀\u{10ffff}".utf8), nil), ([0x61, 0x80], 1), ([0xc0, 0x80], 0),
+        ([0xed, 0xa0, 0x80], 0),
+        ([0xf4, 0x90, 0x80, 0x80], 0), (Array("éé".utf8) + [0xe2, 0x82], 4), (Array("0123456789abcdef0123".utf8) + [0xff], 20),
+        ([0xe0, 0x9f, 0xbf], 0),
     ]
 
     @Test(arguments: texts) func findsTheFirstError(_ bytes: [UInt8], _ offset: Int?) {

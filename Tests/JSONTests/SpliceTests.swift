@@ -58,13 +58,15 @@ import Testing
         (#"{"p":7}"#, [.to("p.q", .absent)], #"{"p":7}"#), (#"{"x":7}"#, [.to("a", .absent)], #"{"x":7}"#),
         // Renaming keeps exact digits and raw text.
         (#"{"a":1.500e3,"x":1}"#, [.copy("b", "a"), .to("a", .absent)], #"{"x":1,"b":1.500e3}"#),
-        (#"{"a":123456789012345678901234567890}"#, [.copy("b", "a")], #"{"a":123456789012345678901234567890,"b":123456789012345678901234567890}"#),
+        (#"{"a":123456789012345678901234567890}"#, [.copy("b",
+        "a")], #"{"a":123456789012345678901234567890,"b":123456789012345678901234567890}"#),
         (#"{"a":[1 , 2.0],"b":0}"#, [.copy("b", "a"), .to("a", .absent)], #"{"b":[1 , 2.0]}"#),
         (#"{"a":"x\u0041\n\/é","b":0}"#, [.copy("b", "a")], #"{"a":"x\u0041\n\/é","b":"xA\n/é"}"#),
         (#"{"a":"plain","b":0}"#, [.copy("b", "a")], #"{"a":"plain","b":"plain"}"#),
         (#"{"a":1,"b":2}"#, [.copy("b", "a"), .copy("a", "b")], #"{"a":2,"b":1}"#),
         // Untouched values stay as written.
-        (#"{"a":"\u0041","n":1.0e0,"p":{"q": "\/"}}"#, [.to("a", .same), .to("n", .same), .to("p.q", .same)], #"{"a":"\u0041","n":1.0e0,"p":{"q": "\/"}}"#),
+        (#"{"a":"\u0041","n":1.0e0,"p":{"q": "\/"}}"#, [.to("a", .same), .to("n", .same), .to("p.q",
+        .same)], #"{"a":"\u0041","n":1.0e0,"p":{"q": "\/"}}"#),
     ]
 
     @Test(arguments: cases) func setsAndRemoves(_ document: String, _ changes: [Change], _ expected: String) {
@@ -108,7 +110,8 @@ import Testing
     ]
 
     @Test(arguments: kept) func keepsOnly(_ document: String, _ paths: [String], _ expected: String, _ withSet: String) {
-        let scan = Scan(["a", "x"], edits: { trie in [.keepOnly(slots: paths.map { trie.slot(Scan.split($0)) }), .set(slot: trie.slot(["p", "q"]))] })
+        let scan = Scan(["a", "x"], edits: { trie in [.keepOnly(slots: paths.map { trie.slot(Scan.split($0)) }),
+        .set(slot: trie.slot(["p", "q"]))] })
         for _ in 0..<2 {
             #expect(scan(document).code == .ok)
             #expect(scan.write() == expected)
