@@ -49,10 +49,10 @@ package struct Session {
     package func openLog(embedded: Bool = false) throws(ETLError) -> any RecordLog {
         guard let kafka = plan.kafka, !embedded else { return MemoryLog(memoryBytes: plan.memoryMB << 20) }
         let journal = journal
-        do {
+        do throws(LogError) {
             return try KafkaLog(bootstrapServers: kafka.bootstrapServers, properties: kafka.properties, consumerProperties: kafka.consumerProperties,
                                 producerProperties: kafka.producerProperties) { line in
-                journal.emit(ClientLine(text: line.text, level: line.isError ? .warning : .debug))
+                journal.emit(ClientLine(facility: line.facility, text: line.text, syslogLevel: line.level))
             }
         } catch {
             throw ETLError(error)
@@ -61,7 +61,7 @@ package struct Session {
 }
 
 /// Runs a command's body and ends the process with the status of what became of it.
-package func main(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
+package func runCommand(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
     do {
         if words.contains("--help") || words.contains("-h") {
             writeAll(command.help, to: 1)

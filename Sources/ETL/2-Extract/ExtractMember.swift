@@ -1,5 +1,5 @@
 internal import Bytes
-package import Log
+internal import Log
 
 /// Runs an extractor: reads its files, writes each row as a record, and keeps its place in the checkpoint topic, in the same
 /// transaction as the rows. One thread; one process, since making the producer fences an earlier one.
