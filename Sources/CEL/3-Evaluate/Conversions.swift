@@ -1,6 +1,5 @@
 // Hot path: per record.
 import Bytes
-import Glibc
 import JSON
 
 /// `int() uint() double() string() bool() bytes() decimal()`. A value that has no counterpart in the type is an error.
@@ -128,11 +127,9 @@ extension Machine {
             if skipDigits() == 0 { return nil }
         }
         guard index == text.count else { return nil }
-        // strtod reads up to a NUL, which text in a record hasn't. The process keeps the C locale.
-        return withUnsafeTemporaryAllocation(of: CChar.self, capacity: text.count + 1) { copy in
-            for position in 0..<text.count { copy[position] = CChar(bitPattern: text[position]) }
-            copy[text.count] = 0
-            return copy.baseAddress.map { strtod($0, nil) }
+        switch NumberText.double(text.first == UInt8(ascii: "+") ? text.slice(1, text.count) : text) {
+        case .value(let value), .overflow(let value): return value
+        case .notANumber: return nil
         }
     }
 
@@ -163,12 +160,15 @@ extension Machine {
             return text(output.start, output.count)
         case .double:
             // What no double holds is given as it was written.
-            if value.isOutOfRange { return .string(digits(of: value, record: record)) }
+            if value.isOutOfRange {
+                let digits = digits(of: value, record: record)
+                return digits.isEmpty ? fail(.numberOutOfRange, Position.node(index, operand: 1)) : .string(digits)
+            }
             var output = Output(arena: arena, capacity: 32)
             output.append(value.double)
             return text(output.start, output.count)
         case .bytes:
-            return isUTF8(value.bytes) ? Value(.string, length: value.length, bits: value.bits) : fail(.invalidUTF8, Position.node(index))
+            return UTF8Text.firstError(in: value.bytes) == nil ? Value(.string, length: value.length, bits: value.bits) : fail(.invalidUTF8, Position.node(index))
         default: return noOverload(value, index)
         }
     }

@@ -55,6 +55,16 @@ struct Output: ~Copyable {
         self.start.storeBytes(of: UInt8(ascii: "."), toByteOffset: point, as: UInt8.self)
     }
 
+    /// As CEL writes doubles: the shortest text that reads back the same, whole numbers without a point.
+    mutating func append(_ value: Double) {
+        guard value.isFinite else { return append(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity") }
+        if count + NumberText.maxDoubleBytes > capacity { grow(NumberText.maxDoubleBytes) }
+        let target = (start + count).assumingMemoryBound(to: UInt8.self)
+        var written = NumberText.write(value, to: target)
+        if written > 2, target[written - 1] == UInt8(ascii: "0"), target[written - 2] == UInt8(ascii: ".") { written -= 2 }
+        count += written
+    }
+
     private mutating func append(digits value: UInt128, atLeast least: Int) {
         var width = 1
         var rest = value / 10
