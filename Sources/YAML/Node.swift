@@ -78,4 +78,10 @@ public struct YAMLProblem: Error, Sendable {
     public var suggestion: String?
     /// The other place it is about: where a key was written first.
     public var related: (message: String, place: Place)?
+    /// Index of the document it is in; nil where that document is left out.
+    public var document: Int?
+
+    func isSame(as other: YAMLProblem) -> Bool {
+        code == other.code && message == other.message && place.line == other.place.line && place.column == other.place.column
+    }
 }

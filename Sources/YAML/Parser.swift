@@ -13,10 +13,11 @@ public func parseYAML(_ bytes: [UInt8], file: String, limits: Limits = Limits())
     var nodes = 0
     var firstLine = 1
     while true {
-        var parser = Parser(source: source, firstLine: firstLine, limits: limits, nodes: nodes)
+        var parser = Parser(source: source, firstLine: firstLine, limits: limits, nodes: nodes, documentsBefore: result.documents.count)
         let stoppedAt = parser.parse()
         result.documents += parser.documents
-        result.problems += parser.problems
+        // libyaml looks ahead: what is wrong at the start of a document may already have stopped the one before.
+        result.problems += parser.problems.filter { new in !result.problems.contains { $0.isSame(as: new) } }
         nodes = parser.nodes
         guard let stoppedAt, nodes <= limits.nodes, let next = source.nextDocument(after: stoppedAt) else { return result }
         firstLine = next
@@ -51,14 +52,18 @@ private struct Parser: ~Copyable {
     private var anchors: [String: (node: Node, nodes: Int, depth: Int)] = [:]
     private var openAnchors: Set<String> = []
     private(set) var nodes: Int
+    private let documentsBefore: Int
+    private var documentLine: Int
     private(set) var documents: [Node] = []
     private(set) var problems: [YAMLProblem] = []
 
-    init(source: Source, firstLine: Int, limits: Limits, nodes: Int) {
+    init(source: Source, firstLine: Int, limits: Limits, nodes: Int, documentsBefore: Int) {
         self.source = source
         self.firstLine = firstLine
         self.limits = limits
         self.nodes = nodes
+        self.documentsBefore = documentsBefore
+        documentLine = firstLine
         parser = .allocate(capacity: 1)
         parser.initialize(to: yaml_parser_t())
     }
@@ -68,7 +73,7 @@ private struct Parser: ~Copyable {
         parser.deallocate()
     }
 
-    /// Nil at the end of the file, else the line of the error that stopped it.
+    /// Nil at the end of the file, else the first line of the document in which an error stopped it.
     mutating func parse() -> Int? {
         guard yaml_parser_initialize(parser) == 1 else {
             problems.append(problem("yaml.limit", "out of memory", Place(source: source, line: 1, column: 1)))
@@ -85,7 +90,7 @@ private struct Parser: ~Copyable {
                 return nil
             } catch {
                 problems.append(error)
-                return error.place.line
+                return documentLine
             }
         }
     }
@@ -98,11 +103,14 @@ private struct Parser: ~Copyable {
             case YAML_STREAM_END_EVENT: return
             case YAML_STREAM_START_EVENT, YAML_DOCUMENT_END_EVENT: continue
             case YAML_DOCUMENT_START_EVENT:
+                documentLine = Int(event.start_mark.line) + firstLine
                 anchors = [:]
                 openAnchors = []
                 var root = try next()
                 defer { yaml_event_delete(&root) }
+                let problemsBefore = problems.count
                 documents.append(try node(root, depth: 0).node)
+                for index in problemsBefore..<problems.count { problems[index].document = documentsBefore + documents.count - 1 }
             default: continue
             }
         }

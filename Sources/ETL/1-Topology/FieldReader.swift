@@ -44,6 +44,16 @@ final class FieldReader {
     func keepSecret(_ text: String) {
         secrets.insert(text)
         if let password = password(in: text) { secrets.insert(password) }
+        // Of a key in several lines, a report may show one.
+        let lines = text.split(separator: "\n")
+        if lines.count > 1 { for line in lines where line.utf8.count >= 16 { secrets.insert(String(line)) } }
+    }
+
+    /// A value for a message: in bounds, and masked where it is or holds a secret.
+    func shown(_ text: some StringProtocol) -> String {
+        if secrets.contains(String(text)) { return Secrets.mask }
+        let redacted = secrets.redact(String(text))
+        return redacted.count > 60 ? redacted.prefix(60) + "…" : redacted
     }
 
     /// The text of a scalar; nil where it is none or a variable has no value, which is reported.
@@ -52,7 +62,7 @@ final class FieldReader {
         guard let scalar = value.node.scalar else { return nil }
         let expansion = variables.expand(scalar.text)
         for secret in expansion.secrets { keepSecret(secret) }
-        if value.isSecret { keepSecret(expansion.text) }
+        if value.isSecret || !expansion.secrets.isEmpty { keepSecret(expansion.text) }
         guard expansion.failures.isEmpty else {
             let places = ExpressionPlan(source: scalar.text, position: position, runs: value.node.expressionRuns)
             for failure in expansion.failures {
@@ -86,8 +96,9 @@ final class FieldReader {
     }
 
     private func quote(_ scalar: Scalar, isSecret: Bool) -> String {
-        let text = isSecret ? Secrets.mask : secrets.redact(variables.expand(scalar.text).text)
-        let shown = text.count > 60 ? text.prefix(60) + "…" : text[...]
+        let expansion = variables.expand(scalar.text)
+        if isSecret || !expansion.secrets.isEmpty { keepSecret(expansion.text) }
+        let shown = shown(expansion.text)
         return scalar.style == .plain ? "`\(shown)`" : "the text `\(shown)`"
     }
 

@@ -9,6 +9,16 @@ indirect enum JSONText {
 
     static func optional(_ text: String?) -> JSONText { text.map { .string($0) } ?? .null }
 
+    /// With secrets masked in every string, before escapes hide them.
+    func redacted(_ secrets: Secrets) -> JSONText {
+        switch self {
+        case .string(let text): .string(secrets.redact(text))
+        case .array(let elements): .array(elements.map { $0.redacted(secrets) })
+        case .object(let members): .object(members.map { ($0.0, $0.1.redacted(secrets)) })
+        case .integer, .boolean, .null: self
+        }
+    }
+
     var text: String {
         var result = ""
         write(into: &result, indent: "")

@@ -49,7 +49,7 @@ extension PlanBuilder {
         }
         if name.isEmpty || name == "." || name == ".." || !name.utf8.allSatisfy(isLegal) {
             reader.report(
-                "topic.name", "`\(name.prefix(80))` is no name of a topic", at: position, "Kafka takes letters, digits, `.`, `_` and `-`")
+                "topic.name", "`\(reader.shown(name))` is no name of a topic", at: position, "Kafka takes letters, digits, `.`, `_` and `-`")
         } else if name.utf8.count > 249 {
             reader.report("topic.name", "the topic's name has \(name.utf8.count) characters; Kafka takes at most 249", at: position)
         }

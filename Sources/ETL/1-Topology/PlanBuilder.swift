@@ -70,7 +70,7 @@ final class PlanBuilder {
             let hasPort = trimmed.contains(":") && !trimmed.hasSuffix("]")
             if trimmed.isEmpty || (hasPort && !(1...65_535).contains(port ?? 0)) {
                 reader.report(
-                    "value.range", "`\(server)` in `bootstrap_servers` is no host:port", at: written.position, "write host:port,host:port")
+                    "value.range", "`\(reader.secrets.contains(written.value) ? Secrets.mask : reader.shown(server))` in `bootstrap_servers` is no host:port", at: written.position, "write host:port,host:port")
             }
         }
     }

@@ -59,7 +59,7 @@ extension ValueType where Value == String {
         ValueType(shape: .text) { value, reader in
             guard let text = ValueType.text.read(value, reader) else { return nil }
             guard text.utf8.count == 1, let byte = text.utf8.first, byte != 0x0A, byte != 0x0D, byte != 0 else {
-                let message = "`\(value.label)` must be one byte, not `\(text.prefix(20))`"
+                let message = "`\(value.label)` must be one byte, not `\(reader.shown(text))`"
                 reader.report("value.range", message, at: SourcePosition(value.node.place), "write a tab as \"\\t\"")
                 return nil
             }
@@ -82,7 +82,7 @@ extension ValueType where Value == Int {
                 return nil
             }
             guard let number = Int(text.text), range.contains(number) else {
-                let message = "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(text.text.prefix(30))`"
+                let message = "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(reader.shown(text.text))`"
                 reader.report("value.range", message, at: SourcePosition(value.node.place))
                 return nil
             }
@@ -104,7 +104,7 @@ extension ValueType where Value == Double {
                 return nil
             }
             guard range.contains(number) else {
-                let message = "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(text.text.prefix(30))`"
+                let message = "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(reader.shown(text.text))`"
                 reader.report("value.range", message, at: SourcePosition(value.node.place))
                 return nil
             }
@@ -227,9 +227,9 @@ func checkName(_ name: String, _ label: String, at position: SourcePosition, _ r
     let bytes = Array(name.utf8)
     let isLower = { (byte: UInt8) in (0x61...0x7A).contains(byte) }
     guard let first = bytes.first, isLower(first), bytes.allSatisfy({ isLower($0) || (0x30...0x39).contains($0) || $0 == 0x5F }) else {
-        let proposal = proposedName(name)
+        let proposal = reader.secrets.contains(name) ? "" : proposedName(name)
         reader.report(
-            "name.invalid", "`\(name.prefix(60))` is no name: names are lower-case letters, digits and `_`, a letter first", at: position,
+            "name.invalid", "`\(reader.shown(name))` is no name: names are lower-case letters, digits and `_`, a letter first", at: position,
             proposal.isEmpty ? nil : "write `\(proposal)`")
         return
     }
@@ -246,7 +246,7 @@ private func proposedName(_ name: String) -> String {
 func splitDots(_ text: String, at position: SourcePosition, _ reader: FieldReader) -> [String]? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard !parts.contains("") else {
-        reader.report("value.path", "`\(text.prefix(60))` is no field path", at: position, "write names joined by single dots: `address.city`")
+        reader.report("value.path", "`\(reader.shown(text))` is no field path", at: position, "write names joined by single dots: `address.city`")
         return nil
     }
     return parts
