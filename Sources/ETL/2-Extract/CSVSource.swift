@@ -202,7 +202,7 @@ private struct OpenCSV: ~Copyable {
 
 extension CSVReader {
     /// The latest row's fields as text, for the header.
-    fileprivate var names: [String] {
+    var names: [String] {
         fields.map { field in
             var bytes: [UInt8] = []
             var at = Int(field.start)

@@ -62,7 +62,7 @@ struct StageAssembly: ~Copyable {
     private var partIndex = 0
     private var memory = Arena(chunkBytes: 16 << 10)
     private var stageParts = OwnedArray<StagePart>()
-    private var programs = OwnedArray<CELProgram>()
+    private var programs = OwnedArray<StageExpression>()
     private var checks = OwnedArray<FieldCheck>()
     private var allowed = OwnedArray<AllowedValue>()
     private var parents = OwnedArray<Int32>()
@@ -189,7 +189,7 @@ struct StageAssembly: ~Copyable {
         var check = FieldCheck(rule, slot: Int(slot(rule.path, trie)), memory: &memory)
         if let pattern = rule.pattern {
             check.pattern = Int32(programs.count)
-            programs.append(try CELProgram.pattern(pattern, slot: Int(check.slot)))
+            programs.append(StageExpression(try CELProgram.pattern(pattern, slot: Int(check.slot))))
         }
         check.allowedStart = Int32(allowed.count)
         for text in rule.allowed ?? [] {
@@ -201,7 +201,7 @@ struct StageAssembly: ~Copyable {
     }
 
     private mutating func program(_ expression: ExpressionPlan) throws(CELError) -> Int32 {
-        programs.append(try CELProgram.compile(expression.source, resolver: &names))
+        programs.append(StageExpression(try CELProgram.compile(expression.source, resolver: &names)))
         return Int32(programs.count - 1)
     }
 

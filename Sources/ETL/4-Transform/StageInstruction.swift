@@ -1,4 +1,6 @@
 // Hot path: per record.
+internal import Bytes
+internal import CEL
 internal import JSON
 internal import Log
 
@@ -37,6 +39,22 @@ struct StagePart: ~Copyable {
         self.instructions = instructions
         self.hasEdits = hasEdits
     }
+}
+
+/// A program that is owned here, so that using it counts no references.
+struct StageExpression: ~Copyable {
+    private let program: Unmanaged<CELProgram>
+
+    init(_ program: CELProgram) { self.program = Unmanaged.passRetained(program) }
+
+    deinit { program.release() }
+
+    @inline(__always)
+    func evaluate(_ frame: UnsafePointer<Value>, record: UnsafeRawBufferPointer, arena: inout Arena) -> Value {
+        program._withUnsafeGuaranteedRef { $0.evaluate(frame, record: record, arena: &arena) }
+    }
+
+    func describe(_ error: Value) -> String { program.takeUnretainedValue().describe(error) }
 }
 
 /// Which column of a lookup's row an expression wants, and the slot it goes to.

@@ -17,7 +17,7 @@ public struct StageProgram: ~Copyable {
     /// The message's slots, then those of `StageNames.Context`.
     let frame: UnsafeMutablePointer<Value>
     let parts: OwnedArray<StagePart>
-    let programs: OwnedArray<CELProgram>
+    let programs: OwnedArray<StageExpression>
     let checks: OwnedArray<FieldCheck>
     let allowed: OwnedArray<AllowedValue>
     let parents: OwnedArray<Int32>
@@ -55,7 +55,7 @@ public struct StageProgram: ~Copyable {
         var dead = 0
     }
 
-    init(frame: consuming OwnedArray<Value>, parts: consuming OwnedArray<StagePart>, programs: consuming OwnedArray<CELProgram>,
+    init(frame: consuming OwnedArray<Value>, parts: consuming OwnedArray<StagePart>, programs: consuming OwnedArray<StageExpression>,
          checks: consuming OwnedArray<FieldCheck>, allowed: consuming OwnedArray<AllowedValue>, parents: consuming OwnedArray<Int32>,
          indexes: consuming OwnedArray<LookupIndex>, columns: consuming OwnedArray<LookupColumn>,
          columnNames: consuming OwnedArray<ColumnNames>, headers: consuming OwnedArray<HeaderSlot>, warned: consuming OwnedArray<Int>,
