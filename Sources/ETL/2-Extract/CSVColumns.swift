@@ -106,7 +106,7 @@ struct CSVColumns: ~Copyable {
             if field.quoting == .none, isNull(bytes) {
                 Self.put("null", &target)
             } else if types[index] == .string {
-                if escapes { escape(bytes, field.quoting, &target) } else { Self.putString(bytes, &target) }
+                if escapes || field.quoting == .doubled { escape(bytes, field.quoting, &target) } else { Self.putString(bytes, &target) }
             } else if !putTyped(bytes, field.quoting, types[index], &target) {
                 arena.shrinkLast(start, to: 0)
                 return wrongType(index)

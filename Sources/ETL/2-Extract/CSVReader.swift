@@ -291,7 +291,9 @@ extension CSVReader {
         return (nil, limit)
     }
 
-    private mutating func endRow(atNewlineFrom from: Int) throws(CSVError) {
+    private mutating func endRow(atNewlineFrom start: Int) throws(CSVError) {
+        var from = start
+        while !isAtEnd, filled - rowStart <= maxRowBytes + 1, memchr(buffer + from, 10, filled - from) == nil { from -= try fill() }
         var lines: Int64 = 0
         for at in rowStart..<from where buffer[at] == 10 { lines += 1 }
         if let found = memchr(buffer + from, 10, filled - from) {
