@@ -168,7 +168,8 @@ extension Machine {
             output.append(value.double)
             return text(output.start, output.count)
         case .bytes:
-            return UTF8Text.firstError(in: value.bytes) == nil ? Value(.string, length: value.length, bits: value.bits) : fail(.invalidUTF8, Position.node(index))
+            return UTF8Text.firstError(in: value.bytes) == nil
+                ? Value(.string, length: value.length, bits: value.bits) : fail(.invalidUTF8, Position.node(index))
         default: return noOverload(value, index)
         }
     }
