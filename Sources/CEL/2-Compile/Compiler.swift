@@ -151,7 +151,9 @@ struct Compiler<Resolver: NameResolver> {
             parts.append(try compile(entry.value))
         }
         // Keys are compared pair by pair when they are computed.
-        if entries.count > 1_000, computedKeys > 0 { throw CELError("a map with computed keys has at most 1000 entries", at: start) }
+        if entries.count > 1_000, computedKeys > 0 {
+            throw CELError("a map with computed keys has at most 1000 entries", at: start)
+        }
         return try emitTable(.map, parts, .map, start, end, count: computedKeys == 0 ? 1 : 0)
     }
 

@@ -143,7 +143,8 @@ extension Machine {
                 default: return noOverload(value, at: Position.tableEntry(entry))
                 }
                 // Literal keys were compared when the program was compiled.
-                for earlier in stride(from: 0, to: node.count == 0 ? offset : 0, by: 2) where equalityOrder(target[earlier], value) == .equal {
+                let toCompare = node.count == 0 ? offset : 0
+                for earlier in stride(from: 0, to: toCompare, by: 2) where equalityOrder(target[earlier], value) == .equal {
                     return fail(.duplicateKey, Position.tableEntry(entry))
                 }
             }
