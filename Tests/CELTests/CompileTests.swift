@@ -41,7 +41,7 @@ import Testing
         Extreme("(", 1_000, "1" + String(repeating: ")", count: 1_000), "nested deeper"), Extreme("(", 1 << 19, "", "nested deeper"),
         Extreme("[", 1 << 19, "", "nested deeper"), Extreme("!", 1 << 19, "true", "nested deeper"), Extreme("-", 1 << 19, "1", "nested deeper"),
         Extreme("1-", 1 << 18, "1", "nested deeper"), Extreme("true?1:", 1 << 16, "1", "nested deeper"), Extreme("{1:", 1 << 18, "", "nested deeper"),
-        Extreme("size(", 1 << 17, "", "nested deeper"), Extreme("key.", 1 << 18, "a", "nested deeper"), Extreme("'x'", 1 << 19, "", "at most 1048576"),
+        Extreme("size(", 1 << 17, "", "nested deeper"), Extreme("key.", 1 << 17, "a", "nested deeper"), Extreme("'x'", 1 << 19, "", "at most 1048576"),
         Extreme("9", 1 << 19, "", "out of range"), Extreme("1.", 1 << 18, "", "expected"), Extreme("+1", 1 << 17, "", "expected an expression"),
         Extreme("1+", 1 << 16, "1", "65537"), Extreme("true&&", 1 << 16, "true", "true"), Extreme("'x'+", 1 << 16, "'' == key", "false"),
         Extreme("[1]+", 1 << 8, "[1] == [key]", "false"), Extreme("'\\x41", 1 << 16, "'", "expected"),

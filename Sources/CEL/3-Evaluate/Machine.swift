@@ -15,7 +15,7 @@ struct Machine: ~Copyable {
     let record: UnsafeRawBufferPointer
     let arena: UnsafeMutablePointer<Arena>
     /// Elements that comprehensions may still visit: nested ones over long lists end with an error rather than never.
-    var stepsLeft = 10_000_000
+    var stepsLeft = 1_000_000
 
     @inline(__always)
     mutating func load(_ operand: Operand) -> Value {
