@@ -6,8 +6,8 @@ public import JSON
 /// Where this differs from the language definition: int, uint and double mix in arithmetic; `decimal()` computes exactly from the
 /// digits a number was written with; a JSON number is an int when written without fraction and exponent, else a double.
 ///
-/// It doesn't change after `compile`; what an evaluation makes lies in the caller's arena. Regular expressions are the reason for one
-/// instance a thread: RE2 locks the caches that threads share.
+/// It doesn't change after `compile`; what an evaluation makes lies in the caller's arena. Regular expressions are the reason for
+/// one instance a thread: RE2 locks the caches that threads share.
 public final class CELProgram {
     /// The longest source there may be.
     public static let maxSourceBytes = 1 << 20

@@ -1,5 +1,6 @@
 import Bytes
 import CEL
+import Foundation
 import JSON
 import Testing
 
@@ -37,19 +38,69 @@ import Testing
 
     /// Sources made to exhaust the stack or the clock end with an error, or work.
     @Test(arguments: [
-        (String(repeating: "(", count: 1_000) + "1" + String(repeating: ")", count: 1_000), "nested deeper"),
-        (String(repeating: "(", count: 1 << 19), "nested deeper"), (String(repeating: "[", count: 1 << 19), "nested deeper"), (String(repeating: "!", count: 1 << 19) + "true", "nested deeper"),
-        (String(repeating: "-", count: 1 << 19) + "1", "nested deeper"), ("message" + String(repeating: ".a", count: 1 << 18), "nested deeper"), (String(repeating: "1-", count: 1 << 18) + "1", "nested deeper"),
-        (String(repeating: "true?1:", count: 1 << 16) + "1", "nested deeper"), (String(repeating: "{1:", count: 1 << 18), "nested deeper"), (String(repeating: "size(", count: 1 << 17), "nested deeper"),
-        ("'" + String(repeating: "x", count: 1 << 20), "at most 1048576"), (String(repeating: "9", count: 1 << 19), "out of range"), (String(repeating: "1.", count: 1 << 19), "expected"),
-        ("0." + String(repeating: "3", count: 1 << 19) + " > 0.0", "true"), ("1" + String(repeating: "+1", count: 1 << 18), "262145"), ("true" + String(repeating: "&&true", count: 1 << 17), "true"),
-        ("size([" + String(repeating: "1,", count: 1 << 18) + "])", "262144"), ("size('" + String(repeating: "é", count: 1 << 18) + "')", "262144"),
-        ("size({" + (0..<20_000).map { "\($0):0," }.joined() + "})", "at most 10000"), ("'a'.matches('" + String(repeating: "(a{0,1000}){0,1000}", count: 1_000) + "')", "invalid regular expression"),
-        (String(repeating: "'x'+", count: 1 << 17) + "'' == key", "false"), ("key in [" + (0..<20_000).map { "'k\($0)'," }.joined() + "]", "true"),
+        Extreme("(", 1_000, "1" + String(repeating: ")", count: 1_000), "nested deeper"), Extreme("(", 1 << 19, "", "nested deeper"),
+        Extreme("[", 1 << 19, "", "nested deeper"), Extreme("!", 1 << 19, "true", "nested deeper"), Extreme("-", 1 << 19, "1", "nested deeper"),
+        Extreme("1-", 1 << 18, "1", "nested deeper"), Extreme("true?1:", 1 << 16, "1", "nested deeper"), Extreme("{1:", 1 << 18, "", "nested deeper"),
+        Extreme("size(", 1 << 17, "", "nested deeper"), Extreme("key.", 1 << 17, "a", "nested deeper"), Extreme("'x'", 1 << 19, "", "at most 1048576"),
+        Extreme("9", 1 << 19, "", "out of range"), Extreme("1.", 1 << 18, "", "expected"), Extreme("+1", 1 << 17, "", "expected an expression"),
+        Extreme("1+", 1 << 16, "1", "65537"), Extreme("true&&", 1 << 16, "true", "true"), Extreme("'x'+", 1 << 16, "'' == key", "false"),
+        Extreme("[1]+", 1 << 8, "[1] == [key]", "false"), Extreme("'\\x41", 1 << 16, "'", "expected"),
     ])
-    func extremes(_ expression: String, _ expected: String) {
-        let result = evaluated(expression, ["key": "\"k19999\""])
-        #expect(result.contains(expected), "\(result.prefix(200))")
+    func extremes(_ example: Extreme) {
+        let result = evaluated(String(repeating: example.repeated, count: example.count) + example.end, ["key": "\"k9999\""])
+        #expect(result.contains(example.expected), "\(result.prefix(200))")
+    }
+
+    struct Extreme: Sendable, CustomStringConvertible {
+        var repeated: String
+        var count: Int
+        var end: String
+        var expected: String
+
+        init(_ repeated: String, _ count: Int, _ end: String, _ expected: String) {
+            self.repeated = repeated
+            self.count = count
+            self.end = end
+            self.expected = expected
+        }
+
+        var description: String { "\(repeated) \(count) times" }
+    }
+
+    @Test func largeLiterals() {
+        let strings = (0..<10_000).map { "'k\($0)'" }.joined(separator: ",")
+        #expect(evaluated("key in [" + strings + "]", ["key": "\"k9999\""]) == "true")
+        #expect(evaluated("key in [" + strings + "]", ["key": "\"k10000\""]) == "false")
+        let entries = (0..<5_000).map { "\($0): 0" }.joined(separator: ",")
+        #expect(evaluated("size({" + entries + "})") == "5000")
+        let computed = (0..<2_000).map { "key + '\($0)': 0" }.joined(separator: ",")
+        #expect(evaluated("{" + computed + "}").contains("at most 1000"))
+        #expect(evaluated("'a'.matches('" + String(repeating: "(a{0,1000}){0,1000}", count: 1_000) + "')").contains("invalid regular expression"))
+        #expect(evaluated("0." + String(repeating: "3", count: 1 << 16) + " > 0.0") == "true")
+    }
+
+    /// Pieces of expressions in any order compile or not, evaluate or not, and never crash.
+    @Test func randomSources() {
+        let seed = ProcessInfo.processInfo.environment["ETL_TEST_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 1...UInt64.max)
+        print("ETL_TEST_SEED=\(seed)")
+        var state = seed
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % UInt64(bound))
+        }
+        let pieces = [
+            "message.a", "key", "1", "2u", "1.5", "'x'", "b'y'", "null", "true", "[", "]", "(", ")", "{", "}", ",", ":", "?", "+", "-", "*", "/", "%", "==",
+            "<", ">=", "&&", "||", "!", " in ", ".size()", ".map(i, ", "i", ".all(i, ", "decimal(", "string(", "int(", ".split('')", ".substring(", "[0]", ".b",
+            "has(", "'\\u00e9'", "9223372036854775807", "-9223372036854775808", "1e308", ".matches('x*')", ".replace('', 'z')", "\\", "`", "é", "'",
+        ]
+        let fields = ["message.a": "9223372036854775807", "key": "\"\u{20ac}x\""]
+        for _ in 0..<3_000 {
+            let source = (0..<(1 + random(12))).map { _ in pieces[random(pieces.count)] }.joined()
+            #expect(!evaluated(source, fields).isEmpty)
+            // Operators between operands compile more often.
+            let regular = (0..<(1 + random(4))).map { _ in pieces[random(9)] + pieces[18 + random(10)] }.joined() + pieces[random(9)]
+            #expect(!evaluated(regular, fields).isEmpty)
+        }
     }
 
     /// Two hundred levels, which are allowed, run on this thread's stack too.

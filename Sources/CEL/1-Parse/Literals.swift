@@ -85,7 +85,8 @@ extension Literal {
             case UInt8(ascii: "u"): (4, 16, 2)
             case UInt8(ascii: "U"): (8, 16, 2)
             case UInt8(ascii: "0")...UInt8(ascii: "3"): (3, 8, 1)
-            default: throw CELError("unknown escape in a string; for a backslash write '\\\\', or r'…' for a raw string", at: start)
+            default:
+                throw CELError("unknown escape in a string; for a backslash write '\\\\', or r'…' for a raw string", at: start)
             }
         if isBytes, letter | 0x20 == UInt8(ascii: "u") { throw CELError("bytes have no \\u escapes; write \\x", at: start) }
         var code: UInt32 = 0

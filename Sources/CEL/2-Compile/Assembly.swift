@@ -70,7 +70,9 @@ final class Assembly {
     func node(_ node: Node, _ start: Int, _ end: Int, _ parts: [Compiled]) -> Operand {
         nodes.append(node)
         spans.append(SourceSpan(start, end))
-        for index in 0..<3 { spans.append(index < parts.count ? SourceSpan(parts[index].start, parts[index].end) : SourceSpan(start, end)) }
+        for index in 0..<3 {
+            spans.append(index < parts.count ? SourceSpan(parts[index].start, parts[index].end) : SourceSpan(start, end))
+        }
         return .node(UInt32(nodes.count - 1))
     }
 
@@ -88,7 +90,8 @@ final class Assembly {
                                     nodes: nodes.baseAddress.unsafelyUnwrapped,
                                     operands: operands.baseAddress ?? UnsafePointer(none.assumingMemoryBound(to: Operand.self)),
                                     constants: constants.baseAddress ?? UnsafePointer(none.assumingMemoryBound(to: Value.self)),
-                                    patterns: patterns.baseAddress ?? UnsafePointer(none.assumingMemoryBound(to: OpaquePointer.self)),
+                                    patterns: patterns.baseAddress
+                                        ?? UnsafePointer(none.assumingMemoryBound(to: OpaquePointer.self)),
                                     frame: UnsafePointer(none.assumingMemoryBound(to: Value.self)),
                                     locals: none.assumingMemoryBound(to: Value.self),
                                     record: UnsafeRawBufferPointer(start: nil, count: 0), arena: arena)

@@ -6,7 +6,9 @@ extension Compiler {
     ) throws(CELError) -> Compiled? {
         guard let target else {
             guard name == "has" else { return nil }
-            guard arguments.count == 1 else { throw CELError("has() takes 1 argument, not \(arguments.count)", at: expression.start) }
+            guard arguments.count == 1 else {
+                throw CELError("has() takes 1 argument, not \(arguments.count)", at: expression.start)
+            }
             return try has(arguments[0], expression.start, expression.end)
         }
         let operation: Operation

@@ -12,7 +12,8 @@ extension Compiler {
 
     private func chain(_ expression: Expression) -> Chain? {
         switch expression.kind {
-        case .name(let name, let rooted): return Chain(rooted: rooted, start: expression.start, names: [name], ends: [expression.end])
+        case .name(let name, let rooted):
+            return Chain(rooted: rooted, start: expression.start, names: [name], ends: [expression.end])
         case .select(let inner, let field): return chain(inner).map { longer($0, field, expression.end) }
         case .index(let inner, let key):
             guard case .literal(.string(let bytes)) = key.kind else { return nil }

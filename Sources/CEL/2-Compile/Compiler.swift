@@ -151,9 +151,10 @@ struct Compiler<Resolver: NameResolver> {
             parts.append(try compile(entry.value))
         }
         // Keys are compared pair by pair when they are computed.
-        if entries.count > 1_000, computedKeys > 0 { throw CELError("a map with computed keys has at most 1000 entries", at: start) }
-        if entries.count > 10_000 { throw CELError("a map literal has at most 10000 entries", at: start) }
-        return try emitTable(.map, parts, .map, start, end)
+        if entries.count > 1_000, computedKeys > 0 {
+            throw CELError("a map with computed keys has at most 1000 entries", at: start)
+        }
+        return try emitTable(.map, parts, .map, start, end, count: computedKeys == 0 ? 1 : 0)
     }
 
     // MARK: Nodes
@@ -172,11 +173,11 @@ struct Compiler<Resolver: NameResolver> {
     }
 
     func emitTable(
-        _ operation: Operation, _ parts: [Compiled], _ types: TypeSet, _ start: Int, _ end: Int
+        _ operation: Operation, _ parts: [Compiled], _ types: TypeSet, _ start: Int, _ end: Int, count: UInt8 = 0
     ) throws(CELError) -> Compiled {
         let before = assembly.operands.count
         let table = assembly.table(parts)
-        let operand = assembly.node(Node(operation, table.start, table.count), start, end, [])
+        let operand = assembly.node(Node(operation, count: count, table.start, table.count), start, end, [])
         return try folded(Compiled(operand: operand, types: types, start: start, end: end), parts, operandsFrom: before)
     }
 

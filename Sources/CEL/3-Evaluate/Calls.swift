@@ -65,8 +65,6 @@ extension Machine {
 
     private mutating func binary(_ operation: Operation, _ first: Value, _ second: Value, _ index: UInt32) -> Value {
         switch (operation, first.tag, second.tag) {
-        case (.contains, .string, .string): return .bool(find(second.bytes, in: first.bytes) != nil)
-        case (.endsWith, .string, .string): return .bool(hasSuffix(first, second))
         case (.matchesDynamic, .string, .string): return matchesDynamic(first, second, index)
         case (.charAt, .string, .int): return charAt(first, second, index)
         case (.substring, .string, .int): return substring(first, second, nil, index)
@@ -100,7 +98,9 @@ extension Machine {
         for offset in UInt32(0)..<4 {
             let value = load(operands[Int(start &+ offset)])
             if let failure = failure(value, Position.tableEntry(start &+ offset)) { return failure }
-            guard value.tag == (offset == 3 ? .int : .string) else { return noOverload(value, at: Position.tableEntry(start &+ offset)) }
+            guard value.tag == (offset == 3 ? .int : .string) else {
+                return noOverload(value, at: Position.tableEntry(start &+ offset))
+            }
             target[Int(offset)] = value
         }
         return replace(target[0], target[1], target[2], limit: target[3].int, index)

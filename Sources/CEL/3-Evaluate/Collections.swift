@@ -107,7 +107,8 @@ extension Machine {
     mutating func mapEquality(_ left: Value, _ right: Value) -> Order {
         let (a, opened) = (elements(left), elements(right))
         guard a.count == opened.count else { return .less }
-        let b = Value(.map, length: UInt32(truncatingIfNeeded: opened.count / 2), bits: UInt64(UInt(bitPattern: opened.baseAddress)))
+        let pairs = UInt32(truncatingIfNeeded: opened.count / 2)
+        let b = Value(.map, length: pairs, bits: UInt64(UInt(bitPattern: opened.baseAddress)))
         var index = 0
         while index < a.count {
             guard let other = member(b, a[index]) else { return .less }
@@ -141,7 +142,9 @@ extension Machine {
                 case .string, .int, .uint, .bool: break
                 default: return noOverload(value, at: Position.tableEntry(entry))
                 }
-                for earlier in stride(from: 0, to: offset, by: 2) where equalityOrder(target[earlier], value) == .equal {
+                // Literal keys were compared when the program was compiled.
+                let toCompare = node.count == 0 ? offset : 0
+                for earlier in stride(from: 0, to: toCompare, by: 2) where equalityOrder(target[earlier], value) == .equal {
                     return fail(.duplicateKey, Position.tableEntry(entry))
                 }
             }

@@ -75,14 +75,17 @@ extension Machine {
         if left.tag == .decimal || right.tag == .decimal { return decimalOrder(left, right) }
         if left.isOutOfRange || right.isOutOfRange { return .outOfRange }
         if left.tag == .double {
-            if right.tag == .double { return doubleOrder(left.double, right.double) }
+            if right.isExactDouble { return doubleOrder(left.double, right.asDouble) }
             return switch doubleOrder(right.asInt128, left.double) {
             case .less: .greater
             case .greater: .less
             case let other: other
             }
         }
-        if right.tag == .double { return doubleOrder(left.asInt128, right.double) }
+        if right.tag == .double {
+            return left.isExactDouble ? doubleOrder(left.asDouble, right.double) : doubleOrder(left.asInt128, right.double)
+        }
+        if left.tag == .int, right.tag == .int { return left.int < right.int ? .less : left.int == right.int ? .equal : .greater }
         let (a, b) = (left.asInt128, right.asInt128)
         return a < b ? .less : a == b ? .equal : .greater
     }
@@ -101,4 +104,9 @@ extension Machine {
         let fraction = right - right.rounded(.towardZero)
         return fraction > 0 ? .less : fraction < 0 ? .greater : .equal
     }
+}
+
+extension Value {
+    /// A double, or an int that is one without rounding.
+    fileprivate var isExactDouble: Bool { tag == .double || (tag == .int && int.magnitude <= 1 << 53) }
 }

@@ -103,7 +103,9 @@ extension Machine {
     /// Text as a double, by the syntax of CEL's literals, with a sign, or NaN and Infinity by name; what is too large is infinite.
     private func parseDouble(_ text: UnsafeRawBufferPointer) -> Double? {
         var index = 0
-        func skipSign() { if index < text.count, text[index] == UInt8(ascii: "-") || text[index] == UInt8(ascii: "+") { index += 1 } }
+        func skipSign() {
+            if index < text.count, text[index] == UInt8(ascii: "-") || text[index] == UInt8(ascii: "+") { index += 1 }
+        }
         func skipDigits() -> Int {
             let start = index
             while index < text.count, text[index].isDigit { index += 1 }
@@ -168,7 +170,8 @@ extension Machine {
             output.append(value.double)
             return text(output.start, output.count)
         case .bytes:
-            return UTF8Text.firstError(in: value.bytes) == nil ? Value(.string, length: value.length, bits: value.bits) : fail(.invalidUTF8, Position.node(index))
+            return UTF8Text.firstError(in: value.bytes) == nil
+                ? Value(.string, length: value.length, bits: value.bits) : fail(.invalidUTF8, Position.node(index))
         default: return noOverload(value, index)
         }
     }

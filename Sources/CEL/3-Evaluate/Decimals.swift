@@ -55,7 +55,9 @@ struct Decimal: BitwiseCopyable {
             }
         }
         if index < text.count {
-            guard text[index] | 0x20 == UInt8(ascii: "e"), let exponent = exponent(text, index + 1) else { return failed(.notANumber) }
+            guard text[index] | 0x20 == UInt8(ascii: "e"), let exponent = exponent(text, index + 1) else {
+                return failed(.notANumber)
+            }
             result.scale -= exponent
         }
         if negative { result.unscaled = -result.unscaled }
@@ -119,7 +121,9 @@ extension Machine {
         case .decimal: return Decimal(unscaled: Int128(value.int), scale: Int(value.aux))
         case .double:
             if value.flags & Value.Flags.digits != 0 { return .parse(digits(of: value, record: record)) }
-            if value.flags & Value.literalFlag != 0, value.length != Value.noDecimal { return decimal(of: constants[Int(value.length)]) }
+            if value.flags & Value.literalFlag != 0, value.length != Value.noDecimal {
+                return decimal(of: constants[Int(value.length)])
+            }
             return .failed(.computedDouble)
         default: return .failed(.notANumber)
         }

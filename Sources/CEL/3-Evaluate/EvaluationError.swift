@@ -40,8 +40,8 @@ enum EvaluationError: UInt16 {
     }
 }
 
-/// Where an error happened: a node or one of its fused operands (four positions a node), an entry of the operand table, or the root.
-/// An error value's `length`.
+/// Where an error happened: a node or one of its fused operands (four positions a node), an entry of the operand table, or the
+/// root. An error value's `length`.
 enum Position {
     static func node(_ index: UInt32, operand: UInt32 = 0) -> UInt32 { index << 2 | operand }
     static func tableEntry(_ index: UInt32) -> UInt32 { 1 << 31 | index }

@@ -15,7 +15,7 @@ struct Machine: ~Copyable {
     let record: UnsafeRawBufferPointer
     let arena: UnsafeMutablePointer<Arena>
     /// Elements that comprehensions may still visit: nested ones over long lists end with an error rather than never.
-    var stepsLeft = 10_000_000
+    var stepsLeft = 1_000_000
 
     @inline(__always)
     mutating func load(_ operand: Operand) -> Value {
@@ -115,6 +115,16 @@ struct Machine: ~Copyable {
             let prefix = load(node.b)
             return text.tag == .string && prefix.tag == .string
                 ? .bool(hasPrefix(text, prefix)) : noOverload(text, prefix, index)
+        case .endsWith:
+            let text = load(node.a)
+            let suffix = load(node.b)
+            return text.tag == .string && suffix.tag == .string
+                ? .bool(hasSuffix(text, suffix)) : noOverload(text, suffix, index)
+        case .contains:
+            let text = load(node.a)
+            let part = load(node.b)
+            return text.tag == .string && part.tag == .string
+                ? .bool(find(part.bytes, in: text.bytes) != nil) : noOverload(text, part, index)
         default: return call(node, index)
         }
     }

@@ -18,11 +18,12 @@ struct Operand: BitwiseCopyable, Equatable {
     var isConstant: Bool { kind == 1 }
 }
 
-/// One instruction of a program, in 16 bytes. Nodes stand in post-order; operands that are slots, constants or variables are part of
-/// the node that uses them. Operations of any number of operands keep them in the operand table: `a` is the start, `b` the count.
+/// One instruction of a program, in 16 bytes. Nodes stand in post-order; operands that are slots, constants or variables are part
+/// of the node that uses them. Operations of any number of operands keep them in the operand table: `a` is the start, `b` the
+/// count.
 struct Node: BitwiseCopyable {
     var operation: Operation
-    /// How many operands a call has (1 to 3).
+    /// How many operands a call has (1 to 3). Of `map`: 1 when its keys are known to differ.
     var count: UInt8
     var a: Operand
     var b: Operand

@@ -1,6 +1,5 @@
 // Hot path: per record.
 import Bytes
-import Glibc
 import JSON
 
 /// The functions of CEL's strings extension (https://pkg.go.dev/github.com/google/cel-go/ext#Strings), positions in code points.
@@ -37,8 +36,8 @@ extension Machine {
         }
         var start = min(limit, bytes.count - part.count)
         while start >= 0 {
-            if part.isEmpty || memcmp(bytes.baseAddress.unsafelyUnwrapped + start, part.baseAddress.unsafelyUnwrapped, part.count) == 0 {
-                // Both are not empty, so they have a base; a match begins at a code point because the part does.
+            // A match begins at a code point because the part does.
+            if equalBytes(bytes.baseAddress.map { $0 + start }, part.baseAddress, part.count) {
                 return .int(Int64(bytes.slice(0, start).codePointCount))
             }
             start -= 1

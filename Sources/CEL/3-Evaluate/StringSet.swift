@@ -2,24 +2,28 @@
 import Bytes
 import JSON
 
-/// Constant strings for `in`: compared one after the other when they are few, else by hash. It is a constant of the program: a value
-/// whose pointer leads to the elements and, for hashed sets, whose aux is the logarithm of the table behind them.
+/// Constant strings for `in`: compared one after the other when they are few, else by hash. It is a constant of the program: a
+/// value whose pointer leads to the elements and, for hashed sets, whose aux is the logarithm of the table behind them.
 enum StringSet {
     private static var fewest: Int { 9 }
 
+    @inline(__always)
     static func contains(_ value: Value, _ set: Value) -> Bool {
+        guard set.aux == 0 else { return containsHashed(value, set) }
+        guard let items = set.pointer?.assumingMemoryBound(to: Value.self) else { return false }
+        var index = 0
+        while index < Int(set.length) {
+            if equalBytes(items[index], value) { return true }
+            index += 1
+        }
+        return false
+    }
+
+    @inline(never)
+    private static func containsHashed(_ value: Value, _ set: Value) -> Bool {
         guard let base = set.pointer else { return false }
         let items = base.assumingMemoryBound(to: Value.self)
-        let count = Int(set.length)
-        if set.aux == 0 {
-            var index = 0
-            while index < count {
-                if equalBytes(items[index], value) { return true }
-                index += 1
-            }
-            return false
-        }
-        let table = (base + count * MemoryLayout<Value>.stride).assumingMemoryBound(to: UInt32.self)
+        let table = (base + Int(set.length) * MemoryLayout<Value>.stride).assumingMemoryBound(to: UInt32.self)
         let mask = 1 << Int(set.aux) - 1
         var place = hash(value) & mask
         while table[place] != 0 {
