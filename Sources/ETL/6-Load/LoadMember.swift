@@ -30,7 +30,9 @@ package final class LoadMember: AssignmentListener {
         self.context = context
         self.stage = stage
         self.plan = plan
-        sink = PostgresSink(plan: plan, group: context.plan.group(of: stage), topic: stage.from)
+        // A log in memory starts at offset 0 with each process: its offsets are told apart from Kafka's, and forgotten at the start.
+        let group = context.plan.group(of: stage) + (context.log is MemoryLog ? " in memory" : "")
+        sink = PostgresSink(plan: plan, group: group, topic: stage.from)
         deadTopic = context.plan.deadLetterTopic(of: stage.name)
     }
 
@@ -367,6 +369,7 @@ package final class LoadMember: AssignmentListener {
     private func start() throws(ETLError) {
         do throws(SinkError) {
             try sink.connect()
+            if context.log is MemoryLog, context.thread == 0 { try sink.forgetPositions() }
         } catch {
             throw ETLError(error.kind == .configuration ? .failed : .unreachable, code: error.code, error.message)
         }

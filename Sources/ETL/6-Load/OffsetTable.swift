@@ -37,6 +37,11 @@ struct OffsetTable {
             """)
     }
 
+    /// Forgets how far this group has loaded the topic.
+    func forget(_ connection: Connection) throws(PostgresError) {
+        try connection.execute("DELETE FROM \(table) WHERE group_id = \(group) AND topic = \(topic)")
+    }
+
     struct Row {
         var position: SinkPosition
         var batch: String

@@ -86,6 +86,14 @@ public struct PostgresSink: ~Copyable {
         } catch { throw SinkError(error, doing: "Failed to read offsets from \(statements.offsets.table)") }
     }
 
+    /// Starts the group anew, for a log whose offsets begin at 0 again.
+    public mutating func forgetPositions() throws(SinkError) {
+        let (connection, statements) = try connected()
+        do { try statements.offsets.forget(connection) } catch {
+            throw SinkError(error, doing: "Failed to clear offsets in \(statements.offsets.table)")
+        }
+    }
+
     /// What became of a record.
     public enum Appended {
         /// It waits for `flush`; the sink has its own copy.

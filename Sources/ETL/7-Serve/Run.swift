@@ -70,12 +70,21 @@ package final class Run: Sendable {
         for part in parts { part.control.requestStop() }
     }
 
+    /// In memory a writer may wait for room that a reader which has stopped will never make: after a while nobody waits any more.
+    private func release(_ log: MemoryLog, _ clock: SystemClock, _ stoppedMs: inout Int64?) {
+        guard state.withLock({ $0.stopping }) else { return }
+        let since = stoppedMs ?? clock.nowMs()
+        stoppedMs = since
+        if clock.nowMs() - since >= 3000 { log.shutDown() }
+    }
+
     /// Runs until everything has finished.
     /// - Parameters:
     ///   - follow: for ever, until asked to stop; otherwise until the input is drained.
     ///   - tick: called about five times a second, and once at the end.
     package func execute(follow: Bool, tick: (Run) -> Void) throws(ETLError) {
         state.withLock { $0.running = parts.map(\.threads) }
+        declareGroups()
         var threads: [Thread] = []
         let members = parts.reduce(0) { $0 + $1.threads }
         for (index, part) in parts.enumerated() {
@@ -93,6 +102,14 @@ package final class Run: Sendable {
         for thread in threads { thread.join() }
         tick(self)
         if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+
+    /// The in-memory log keeps records for the groups it knows of.
+    private func declareGroups() {
+        guard let memory = log as? MemoryLog else { return }
+        for part in parts {
+            if case .stage(let stage) = part.kind { try? memory.declare(group: plan.group(of: stage), topic: stage.from) }
+        }
     }
 
     private func member(_ index: Int, _ part: Part, _ thread: Int, _ members: Int, _ follow: Bool) {
@@ -131,10 +148,12 @@ package final class Run: Sendable {
         let clock = SystemClock()
         var draining = Set<Int>()
         var nextLagMs: Int64 = 0
+        var stoppedMs: Int64?
         while true {
             let running = state.withLock { $0.running }
             if running.allSatisfy({ $0 <= 0 }) { break }
             if !follow { drain(running, &draining) }
+            if let memory = log as? MemoryLog { release(memory, clock, &stoppedMs) }
             if clock.nowMs() >= nextLagMs {
                 updateLag()
                 nextLagMs = clock.nowMs() + 1000
