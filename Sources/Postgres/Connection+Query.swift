@@ -15,12 +15,14 @@ extension Connection {
     /// each one's result. The first error ends it.
     @discardableResult
     public func execute(_ sql: String) throws(PostgresError) -> [StatementResult] {
+        statementsSent += 1
         guard isAlive, PQsendQuery(handle, sql) == 1 else { throw lost() }
         return try results()
     }
 
     /// Runs one statement with `$1`, `$2` … as text; nil: null.
     public func query(_ sql: String, _ parameters: [String?]) throws(PostgresError) -> StatementResult {
+        statementsSent += 1
         guard isAlive else { throw lost() }
         let copies: [UnsafeMutablePointer<CChar>?] = parameters.map { $0.map { Self.cString($0) } }
         defer { copies.forEach { $0?.deallocate() } }

@@ -10,6 +10,8 @@ public final class Connection {
     let options: ConnectionString
     let answerTimeoutMs: Int
     private var dead = false
+    /// How many messages with SQL were sent.
+    public internal(set) var statementsSent = 0
 
     /// Connects, and makes the server give up on a statement after `answerTimeoutMs` and on an abandoned transaction after as long,
     /// unless the url, role or database sets these timeouts itself.

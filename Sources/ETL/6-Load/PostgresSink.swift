@@ -34,6 +34,9 @@ public struct PostgresSink: ~Copyable {
     /// Whether the last thing known of the connection is that it works.
     public var isConnected: Bool { connection?.isAlive ?? false }
 
+    /// How many messages with SQL this connection has sent.
+    public var statementsSent: Int { connection?.statementsSent ?? 0 }
+
     /// Connects, or connects anew; checks table, columns, keys and permissions; creates `etl_offsets` unless it is there (in the
     /// table's schema if `table` names one, else in the first schema of the role's search_path).
     ///
