@@ -64,7 +64,7 @@ public final class PostgresProxy: Sendable {
                 let count = read(client, &buffer, buffer.count)
                 if count <= 0 { break }
                 total += count
-                let isCommit = buffer[..<count].contains("COMMIT")
+                let isCommit = buffer[..<count].contains("COMMIT\0")  // the end of a query's text
                 let due = fault.withLock { fault -> Fault in
                     let now = fault
                     switch fault {
@@ -84,10 +84,11 @@ public final class PostgresProxy: Sendable {
             if descriptors[1].revents != 0 {
                 let count = read(server, &buffer, buffer.count)
                 if count <= 0 { break }
-                // The answer to COMMIT: command complete, then ready for query.
+                // The answer to COMMIT; if something before it failed, the fault waits for the next one.
                 if endsAtAnswer {
-                    if buffer[..<count].contains("COMMIT") { break relaying }
-                    continue
+                    if buffer[..<count].contains("COMMIT\0") { break relaying }
+                    endsAtAnswer = false
+                    fail(.afterCommit)
                 }
                 Self.send(buffer[..<count], to: client)
             }

@@ -67,9 +67,10 @@ private struct Search {
             refused[range.lowerBound] = error
             if error.sqlstate == "23503" { references.append(range.lowerBound) }
         }
-        // A row may refer to a later one of the same batch, which a deferred constraint allows.
+        // A row may refer to a later one of the same batch, which a deferred constraint allows: so from the last to the first. Rows
+        // that refer to each other in a circle and were split up stay out.
         guard retriesForeignKeys else { return }
-        for row in references where try failure(connection, row..<(row + 1), attempt) == nil { refused[row] = nil }
+        for row in references.reversed() where try failure(connection, row..<(row + 1), attempt) == nil { refused[row] = nil }
     }
 
     private func push(_ range: Range<Int>, _ line: Int?, onto pending: inout [Range<Int>]) {
