@@ -4,7 +4,17 @@ import Glibc
 /// A throw-away PostgreSQL for tests, started by a script with the verbs start, restart, stop, kill: `scripts/postgres` of the
 /// package, else the one `ETL_POSTGRES_SCRIPT` names. Password authentication (SCRAM) over TCP, the superuser over its socket.
 public final class PostgresServer: Sendable {
-    public enum Failure: Error { case script(String), noScript }
+    public enum Failure: Error, CustomStringConvertible {
+        case script(String)
+        case noScript
+
+        public var description: String {
+            switch self {
+            case .script(let words): "The script that runs PostgreSQL failed: \(words)"
+            case .noScript: "No script to run PostgreSQL with: neither scripts/postgres nor ETL_POSTGRES_SCRIPT"
+            }
+        }
+    }
 
     public let folder: String
     public let port: Int

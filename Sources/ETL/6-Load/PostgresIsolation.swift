@@ -38,7 +38,7 @@ extension PostgresSink {
 
     private static func rejection(_ error: PostgresError) -> Rejection {
         Rejection(code: "load.rejected", message: "Postgres refused the row: \(error)",
-                  pointer: error.column.isEmpty ? "" : "/" + error.column)
+                  pointer: error.column.isEmpty ? "" : pointer(error.column))
     }
 }
 

@@ -155,7 +155,7 @@ public struct PostgresSink: ~Copyable {
     }
 
     /// RFC 6901.
-    private static func pointer(_ name: String) -> String {
+    static func pointer(_ name: String) -> String {
         "/" + name.replacing("~", with: "~0").replacing("/", with: "~1")
     }
 }
