@@ -58,7 +58,9 @@ public final class PostgresProxy: Sendable {
         var total = 0
         var endsAtAnswer = false
         relaying: while true {
-            var descriptors = [pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0)]
+            var descriptors = [
+                pollfd(fd: client, events: Int16(POLLIN), revents: 0), pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+            ]
             poll(&descriptors, 2, -1)
             if descriptors[0].revents != 0 {
                 let count = read(client, &buffer, buffer.count)

@@ -19,10 +19,13 @@ final class PostgresFixture {
 
     var url: String { server.url() + "?options=-csearch_path%3D\(schema)" }
 
-    func plan(_ table: String = "t", mode: PostgresPlan.Mode = .append, keys: [String] = [], columns: [String] = [],
-              extraFields: PostgresPlan.ExtraFields = .deadLetter, extraColumn: String? = nil, url: String? = nil) -> PostgresPlan {
-        PostgresPlan(url: url ?? self.url, table: table, mode: mode, keys: keys, columns: columns, extraFields: extraFields,
-                     extraColumn: extraColumn, batchRows: 20_000, batchMs: 500, connections: 1)
+    func plan(
+        _ table: String = "t", mode: PostgresPlan.Mode = .append, keys: [String] = [], columns: [String] = [],
+        extraFields: PostgresPlan.ExtraFields = .deadLetter, extraColumn: String? = nil, url: String? = nil
+    ) -> PostgresPlan {
+        PostgresPlan(
+            url: url ?? self.url, table: table, mode: mode, keys: keys, columns: columns, extraFields: extraFields,
+            extraColumn: extraColumn, batchRows: 20_000, batchMs: 500, connections: 1)
     }
 
     /// A sink on topic `orders`, connected.
@@ -57,9 +60,10 @@ extension PostgresSink {
                 (bytes ?? []).withUnsafeBytes { content in
                     // A valueless record has a nil base; an empty array may have one too, so an empty value borrows the key's.
                     let base = bytes == nil ? nil : (content.baseAddress ?? key.baseAddress)
-                    let record = LogRecord(key: key, value: UnsafeRawBufferPointer(start: base, count: content.count),
-                                           headers: UnsafeBufferPointer(start: nil, count: 0), partition: partition,
-                                           offset: offset + Int64(index), timestamp: 1_700_000_000_000)
+                    let record = LogRecord(
+                        key: key, value: UnsafeRawBufferPointer(start: base, count: content.count),
+                        headers: UnsafeBufferPointer(start: nil, count: 0), partition: partition,
+                        offset: offset + Int64(index), timestamp: 1_700_000_000_000)
                     if case .rejected(let rejection) = append(record) {
                         rejected.append(RejectedRecord(partition: partition, offset: record.offset, rejection: rejection))
                     }
@@ -72,8 +76,9 @@ extension PostgresSink {
     /// Appends and flushes one partition's records, and forgets them. Returns the offsets of those that became no row.
     mutating func load(_ values: [String?], partition: Int32 = 0, from offset: Int64 = 0, expected: Int64?) throws -> [Int64] {
         let rejected = append(values, partition: partition, from: offset)
-        let refused = try flush(offsets: [SinkOffset(partition: partition, expected: expected, next: offset + Int64(values.count))],
-                                rejected: rejected)
+        let refused = try flush(
+            offsets: [SinkOffset(partition: partition, expected: expected, next: offset + Int64(values.count))],
+            rejected: rejected)
         reset()
         return (rejected.map(\.offset) + refused.map(\.rejected.offset)).sorted()
     }

@@ -6,8 +6,10 @@ import Testing
 @Suite struct PostgresIsolationTests {
     static let count = 5000
 
-    func load(_ ddl: String, _ plan: (PostgresFixture) -> PostgresPlan, bad: [Int: String], count: Int = count,
-              good: (Int) -> String) throws -> (fixture: PostgresFixture, refused: [RejectedRecord]) {
+    func load(
+        _ ddl: String, _ plan: (PostgresFixture) -> PostgresPlan, bad: [Int: String], count: Int = count,
+        good: (Int) -> String
+    ) throws -> (fixture: PostgresFixture, refused: [RejectedRecord]) {
         let fixture = try PostgresFixture()
         try fixture.admin.execute(ddl)
         var sink = try fixture.sink(plan(fixture))
@@ -24,17 +26,24 @@ import Testing
     @Test func uniqueViolationsAmongThousands() throws {
         // A row twice in the batch: the first one stays. 1, the last, and a run of neighbours.
         let bad = [1: 0, 700: 3, 2000: 4, 2001: 4, 2002: 4, 4999: 10].mapValues { "{\"id\":\($0)}" }
-        let (_, refused) = try load("CREATE TABLE t (id int CONSTRAINT t_key PRIMARY KEY)", { $0.plan() }, bad: bad) { "{\"id\":\($0)}" }
-        #expect(refused[0].rejection == Rejection(
-            code: "load.rejected", message: "Postgres refused the row: a row with the same key exists already (unique), "
-                + "constraint t_key, table t (SQLSTATE 23505)", pointer: ""))
+        let (_, refused) = try load("CREATE TABLE t (id int CONSTRAINT t_key PRIMARY KEY)", { $0.plan() }, bad: bad) {
+            "{\"id\":\($0)}"
+        }
+        #expect(
+            refused[0].rejection
+                == Rejection(
+                    code: "load.rejected",
+                    message: "Postgres refused the row: a row with the same key exists already (unique), "
+                        + "constraint t_key, table t (SQLSTATE 23505)", pointer: ""))
     }
 
     @Test func checkConstraints() throws {
         let bad = [0: #"{"id":0,"v":-1}"#, 4000: #"{"id":4000,"v":-4000}"#]
         let ddl = "CREATE TABLE t (id int PRIMARY KEY, v int CONSTRAINT positive CHECK (v >= 0))"
         for keys in [[], ["id"]] {
-            let (_, refused) = try load(ddl, { $0.plan(mode: keys.isEmpty ? .append : .upsert, keys: keys) }, bad: bad) { "{\"id\":\($0),\"v\":\($0)}" }
+            let (_, refused) = try load(ddl, { $0.plan(mode: keys.isEmpty ? .append : .upsert, keys: keys) }, bad: bad) {
+                "{\"id\":\($0),\"v\":\($0)}"
+            }
             #expect(refused[1].rejection.message.contains("constraint positive"))
             #expect(refused[1].rejection.message.contains("-4000") == false)
         }
@@ -42,10 +51,13 @@ import Testing
 
     /// Foreign keys fail at the end of the statement and name no row.
     @Test func foreignKeys() throws {
-        let ddl = "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(0, 9); CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES p)"
+        let ddl =
+            "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(0, 9); CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES p)"
         let bad = [17: #"{"id":17,"p":99}"#, 4321: #"{"id":4321,"p":10}"#]
         for keys in [[], ["id"]] {
-            _ = try load(ddl, { $0.plan(mode: keys.isEmpty ? .append : .upsert, keys: keys) }, bad: bad) { "{\"id\":\($0),\"p\":\($0 % 10)}" }
+            _ = try load(ddl, { $0.plan(mode: keys.isEmpty ? .append : .upsert, keys: keys) }, bad: bad) {
+                "{\"id\":\($0),\"p\":\($0 % 10)}"
+            }
         }
     }
 
@@ -80,7 +92,9 @@ import Testing
             """
         let bad = Dictionary(uniqueKeysWithValues: stride(from: 999, to: 5000, by: 1000).map { ($0, "{\"id\":\($0)}") })
         for keys in [[], ["id"]] {
-            let (_, refused) = try load(ddl, { $0.plan(mode: keys.isEmpty ? .append : .upsert, keys: keys) }, bad: bad) { "{\"id\":\($0)}" }
+            let (_, refused) = try load(ddl, { $0.plan(mode: keys.isEmpty ? .append : .upsert, keys: keys) }, bad: bad) {
+                "{\"id\":\($0)}"
+            }
             #expect(refused[0].rejection.message.contains("secret") == false)
         }
     }
@@ -96,7 +110,8 @@ import Testing
     @Test(arguments: [true, false], ["23514", "23503"])
     func oneBadRowIsFoundFast(upsert: Bool, state: String) throws {
         let fixture = try PostgresFixture()
-        try fixture.admin.execute("""
+        try fixture.admin.execute(
+            """
             CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1); \
             CREATE TABLE t (id int PRIMARY KEY, v int CHECK (v >= 0), p int REFERENCES p)
             """)

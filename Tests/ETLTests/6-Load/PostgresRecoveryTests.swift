@@ -32,7 +32,8 @@ import Testing
     }
 
     static func plan(_ fixture: PostgresFixture, port: Int, _ mode: PostgresPlan.Mode) -> PostgresPlan {
-        let url = "postgres://etl:etl-secret@127.0.0.1:\(port)/etl?sslmode=disable&gssencmode=disable&options=-csearch_path%3D\(fixture.schema)"
+        let url =
+            "postgres://etl:etl-secret@127.0.0.1:\(port)/etl?sslmode=disable&gssencmode=disable&options=-csearch_path%3D\(fixture.schema)"
         return fixture.plan(mode: mode, keys: mode == .upsert ? ["id"] : [], url: url)
     }
 
@@ -41,8 +42,11 @@ import Testing
         mode == .append ? values : values.map { $0.replacing(#"{"id":1}"#, with: #"{"id":-1}"#) }
     }
 
-    @Test(arguments: [PostgresProxy.Fault.beforeCommit, .duringCommit, .afterCommit, .afterBytes(300), .afterBytes(900), .afterBytes(1500)],
-          [PostgresPlan.Mode.append, .upsert])
+    @Test(
+        arguments: [
+            PostgresProxy.Fault.beforeCommit, .duringCommit, .afterCommit, .afterBytes(300), .afterBytes(900), .afterBytes(1500),
+        ],
+        [PostgresPlan.Mode.append, .upsert])
     func lostConnection(fault: PostgresProxy.Fault, mode: PostgresPlan.Mode) throws {
         let fixture = try PostgresFixture()
         let proxy = try PostgresProxy(target: fixture.server.port)
@@ -56,7 +60,8 @@ import Testing
             sink.disconnect()
         }
         proxy.fail(fault)
-        if case .afterBytes = fault {} else {
+        if case .afterBytes = fault {
+        } else {
             let first = Self.flush(&sink, rejected)
             guard case .failure(let error) = first else {
                 Issue.record("the fault did nothing")
@@ -84,7 +89,8 @@ import Testing
         let proxy = try PostgresProxy(target: fixture.server.port)
         defer { proxy.close() }
         let lock = Int32.random(in: 1...Int32.max)
-        try fixture.admin.execute("""
+        try fixture.admin.execute(
+            """
             CREATE TABLE t (id int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
             PERFORM pg_advisory_xact_lock(\(lock)); RETURN NULL; END $$; \
             CREATE CONSTRAINT TRIGGER f AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION f(); \
@@ -104,12 +110,14 @@ import Testing
         let watcher = Thread {
             guard let other = try? Connection(url: url, applicationName: "watcher") else { return }
             // The retry waits for the transaction that waits for the lock.
-            let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event IN ('transactionid', 'speculative token') AND query LIKE '%\(schema)%'"
+            let waiting =
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event IN ('transactionid', 'speculative token') AND query LIKE '%\(schema)%'"
             while (try? other.execute(waiting)[0].rows.isEmpty) != false {}
             if commits {
                 _ = try? admin.execute("SELECT pg_advisory_unlock(\(lock))")
             } else {
-                _ = try? other.execute("""
+                _ = try? other.execute(
+                    """
                     SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = \(lock) AND NOT granted
                     """)
                 _ = try? admin.execute("SELECT pg_advisory_unlock(\(lock))")
@@ -125,7 +133,8 @@ import Testing
     /// An administrator ends the session while a large COPY runs.
     @Test func terminatedInCopy() throws {
         let fixture = try PostgresFixture()
-        try fixture.admin.execute("""
+        try fixture.admin.execute(
+            """
             CREATE TABLE t (id int, filler text); CREATE SEQUENCE s; CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
             IF NEW.id = 10000 AND nextval('s') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$; \
             CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()

@@ -9,21 +9,28 @@ import Testing
         let fixture = try PostgresFixture()
         try fixture.admin.execute("CREATE TABLE t (id bigint, name text)")
         var sink = try fixture.sink(fixture.plan())
-        #expect(try sink.positions(of: [0, 1]) == [SinkPosition(partition: 0, nextOffset: nil, rejected: []),
-                                                   SinkPosition(partition: 1, nextOffset: nil, rejected: [])])
+        #expect(
+            try sink.positions(of: [0, 1]) == [
+                SinkPosition(partition: 0, nextOffset: nil, rejected: []),
+                SinkPosition(partition: 1, nextOffset: nil, rejected: []),
+            ])
         sink.append([#"{"id":1,"name":"a"}"#, #"{"name":null,"id":2}"#])
         sink.append([#"{"id":3}"#], partition: 1, from: 100)
         #expect(sink.rows == 3)
         #expect(sink.bytes > 0)
-        var refused = try sink.flush(offsets: [SinkOffset(partition: 0, expected: nil, next: 2),
-                                               SinkOffset(partition: 1, expected: nil, next: 101)], rejected: [])
+        var refused = try sink.flush(
+            offsets: [
+                SinkOffset(partition: 0, expected: nil, next: 2),
+                SinkOffset(partition: 1, expected: nil, next: 101),
+            ], rejected: [])
         #expect(refused == [])
         sink.reset()
         #expect(sink.rows == 0 && sink.bytes == 0)
         refused = try sink.flush(offsets: [SinkOffset(partition: 0, expected: 2, next: 7)], rejected: [])
         #expect(try fixture.rows("SELECT * FROM t ORDER BY id") == [["1", "a"], ["2", nil], ["3", nil]])
-        #expect(try fixture.rows("SELECT group_id, topic, partition, next_offset, rejected FROM etl_offsets ORDER BY partition")
-            == [["g", "orders", "0", "7", "{}"], ["g", "orders", "1", "101", "{}"]])
+        #expect(
+            try fixture.rows("SELECT group_id, topic, partition, next_offset, rejected FROM etl_offsets ORDER BY partition")
+                == [["g", "orders", "0", "7", "{}"], ["g", "orders", "1", "101", "{}"]])
         #expect(try sink.positions(of: [1, 0]).map(\.nextOffset) == [101, 7])
     }
 
@@ -31,10 +38,15 @@ import Testing
         let fixture = try PostgresFixture()
         try fixture.admin.execute("CREATE TABLE t (id int NOT NULL, \"odd/na~me\" int)")
         var sink = try fixture.sink(fixture.plan())
-        let rejected = sink.append([#"{"id":1}"#, nil, "", "{", "[1]", #"{"id":null}"#, #"{"id":1,"it's \"new\"":1}"#,
-                                    #"{"id":1,"odd/na~me":"x"}"#, "{\"id\":1} x", "{\"id\":\"\u{1}\"}"])
-        #expect(rejected.map(\.rejection.code) == ["load.tombstone", "parse.empty", "parse.truncated", "load.conversion", "load.null",
-                                                   "load.extra_field", "load.conversion", "parse.trailing", "parse.control"])
+        let rejected = sink.append([
+            #"{"id":1}"#, nil, "", "{", "[1]", #"{"id":null}"#, #"{"id":1,"it's \"new\"":1}"#,
+            #"{"id":1,"odd/na~me":"x"}"#, "{\"id\":1} x", "{\"id\":\"\u{1}\"}",
+        ])
+        #expect(
+            rejected.map(\.rejection.code) == [
+                "load.tombstone", "parse.empty", "parse.truncated", "load.conversion", "load.null",
+                "load.extra_field", "load.conversion", "parse.trailing", "parse.control",
+            ])
         #expect(rejected.map(\.rejection.pointer) == ["", "", "", "", "/id", #"/it's "new""#, "/odd~1na~0me", "", ""])
         #expect(rejected[6].rejection.message == "Column odd/na~me (integer) takes a number written without fraction and exponent")
         _ = try sink.flush(offsets: [SinkOffset(partition: 0, expected: nil, next: 10)], rejected: rejected)
@@ -61,12 +73,20 @@ import Testing
 
     @Test func upsertTakesTheLastOfEachKey() throws {
         let fixture = try PostgresFixture()
-        try fixture.admin.execute("CREATE TABLE t (a int, b text, v int, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 'x', 0), (9, 'z', 9)")
+        try fixture.admin.execute(
+            "CREATE TABLE t (a int, b text, v int, PRIMARY KEY (a, b)); INSERT INTO t VALUES (1, 'x', 0), (9, 'z', 9)")
         var sink = try fixture.sink(fixture.plan(mode: .upsert, keys: ["b", "a"]))
-        #expect(try sink.load([#"{"a":1,"b":"x","v":1}"#, #"{"a":2,"b":"x","v":2}"#, #"{"a":1,"b":"x","v":3}"#,
-                               #"{"a":null,"b":"x","v":3}"#], expected: nil) == [3])
+        #expect(
+            try sink.load(
+                [
+                    #"{"a":1,"b":"x","v":1}"#, #"{"a":2,"b":"x","v":2}"#, #"{"a":1,"b":"x","v":3}"#,
+                    #"{"a":null,"b":"x","v":3}"#,
+                ], expected: nil) == [3])
         #expect(try sink.load([#"{"a":2,"b":"x","v":5}"#, #"{"a":3,"b":"x"}"#], from: 4, expected: 4) == [])
-        #expect(try fixture.rows("SELECT * FROM t ORDER BY a") == [["1", "x", "3"], ["2", "x", "5"], ["3", "x", nil], ["9", "z", "9"]])
+        #expect(
+            try fixture.rows("SELECT * FROM t ORDER BY a") == [
+                ["1", "x", "3"], ["2", "x", "5"], ["3", "x", nil], ["9", "z", "9"],
+            ])
     }
 
     @Test func upsertOfKeysAlone() throws {
@@ -81,11 +101,15 @@ import Testing
     @Test func extraFields() throws {
         let fixture = try PostgresFixture()
         try fixture.admin.execute("CREATE TABLE t (id int, more jsonb NOT NULL)")
-        let values = [#"{"id":1,"x":1.50,"t\u00e4g\"":[null]}"#, #"{"id":2}"#, #"{"x":1,"id":3,"more":true,"x":2}"#, #"{"id":4,"z":"\u0000"}"#]
+        let values = [
+            #"{"id":1,"x":1.50,"t\u00e4g\"":[null]}"#, #"{"id":2}"#, #"{"x":1,"id":3,"more":true,"x":2}"#,
+            #"{"id":4,"z":"\u0000"}"#,
+        ]
         var sink = try fixture.sink(fixture.plan(extraColumn: "more"))
         #expect(try sink.load(values, expected: nil) == [3])
-        #expect(try fixture.rows("SELECT id, more FROM t ORDER BY 1")
-            == [["1", #"{"x": 1.50, "täg\"": [null]}"#], ["2", "{}"], ["3", #"{"x": 2, "more": true}"#]])
+        #expect(
+            try fixture.rows("SELECT id, more FROM t ORDER BY 1")
+                == [["1", #"{"x": 1.50, "täg\"": [null]}"#], ["2", "{}"], ["3", #"{"x": 2, "more": true}"#]])
         try fixture.admin.execute("CREATE TABLE u (id int)")
         var ignoring = try fixture.sink(fixture.plan("u", extraFields: .ignore))
         #expect(try ignoring.load(values, partition: 1, expected: nil) == [])
@@ -98,14 +122,18 @@ import Testing
 
     @Test func columnsWithDefaultsAreLeftOut() throws {
         let fixture = try PostgresFixture()
-        try fixture.admin.execute("""
+        try fixture.admin.execute(
+            """
             CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY, a int, twice int GENERATED ALWAYS AS (a * 2) STORED, \
             at text NOT NULL DEFAULT 'now')
             """)
         var all = try fixture.sink(fixture.plan())
         let rejected = all.append([#"{"a":1}"#])
-        #expect(rejected.map(\.rejection.message) == ["Column at (text) takes no null, and the record has null or no such field. "
-            + "It has a default: to get it, leave the column out through `columns`"])
+        #expect(
+            rejected.map(\.rejection.message) == [
+                "Column at (text) takes no null, and the record has null or no such field. "
+                    + "It has a default: to get it, leave the column out through `columns`"
+            ])
         var some = try fixture.sink(fixture.plan(columns: ["a"]))
         #expect(try some.load([#"{"a":1}"#], expected: nil) == [])
         #expect(try fixture.rows("SELECT * FROM t") == [["1", "1", "2", "now"]])
@@ -114,7 +142,8 @@ import Testing
     @Test func qualifiedNamesAndPartitionedTables() throws {
         let fixture = try PostgresFixture()
         let schema = fixture.schema + "_Sales.x"
-        try fixture.admin.execute("""
+        try fixture.admin.execute(
+            """
             CREATE SCHEMA "\(schema)"; CREATE TABLE "\(schema)"."Or""ders" ("I d" int, "ü" text) PARTITION BY RANGE ("I d"); \
             CREATE TABLE "\(schema)".p PARTITION OF "\(schema)"."Or""ders" FOR VALUES FROM (0) TO (10)
             """)
@@ -145,7 +174,8 @@ import Testing
     ])
     func wrongPlans(table: String, columns: [String], keys: [String], code: String, words: String) throws {
         let fixture = try PostgresFixture()
-        try fixture.admin.execute("""
+        try fixture.admin.execute(
+            """
             CREATE TABLE orders (id int PRIMARY KEY, name text, part int, late int, twice int GENERATED ALWAYS AS (id * 2) STORED); \
             CREATE UNIQUE INDEX ON orders (part) WHERE part > 0; ALTER TABLE orders ADD UNIQUE (late) DEFERRABLE; \
             CREATE VIEW v AS SELECT 1 AS one; CREATE TABLE odd (id int, ip inet); CREATE TABLE forbidden (id int); \
@@ -177,7 +207,9 @@ import Testing
         try fixture.admin.execute("DROP TABLE t")
         sink.append([#"{"id":2}"#], from: 1)
         func flush(_ sink: inout PostgresSink) -> SinkError? {
-            do { _ = try sink.flush(offsets: [SinkOffset(partition: 0, expected: 1, next: 2)], rejected: []) } catch { return error }
+            do { _ = try sink.flush(offsets: [SinkOffset(partition: 0, expected: 1, next: 2)], rejected: []) } catch {
+                return error
+            }
             return nil
         }
         let dropped = flush(&sink)
@@ -203,7 +235,9 @@ import Testing
         var first = try fixture.sink(plan)
         var second = try fixture.sink(plan)
         #expect(try first.load([#"{"id":1}"#], expected: nil) == [])
-        func outcome(_ sink: inout PostgresSink, _ values: [String], from: Int64, expected: Int64?, partition: Int32 = 0) -> SinkError? {
+        func outcome(_ sink: inout PostgresSink, _ values: [String], from: Int64, expected: Int64?, partition: Int32 = 0)
+            -> SinkError?
+        {
             do { _ = try sink.load(values, partition: partition, from: from, expected: expected) } catch {
                 sink.reset()
                 return error as? SinkError
@@ -231,8 +265,9 @@ import Testing
         second.append([#"{"id":2}"#], partition: 0)
         second.append([#"{"id":2}"#], partition: 1)
         do {
-            _ = try second.flush(offsets: [SinkOffset(partition: 0, expected: nil, next: 1), SinkOffset(partition: 1, expected: nil, next: 1)],
-                                 rejected: [])
+            _ = try second.flush(
+                offsets: [SinkOffset(partition: 0, expected: nil, next: 1), SinkOffset(partition: 1, expected: nil, next: 1)],
+                rejected: [])
             Issue.record("not fenced")
         } catch {
             #expect(error.kind == .fenced)
