@@ -5,6 +5,7 @@ extension Connection {
     /// Starts what `sql` ends in: `COPY … FROM STDIN`. Statements before it run first; their results are returned.
     @discardableResult
     public func beginCopy(_ sql: String) throws(PostgresError) -> [StatementResult] {
+        statementsSent += 1
         guard isAlive, PQsendQuery(handle, sql) == 1 else { throw lost() }
         return try results(stopsAtCopy: true)
     }

@@ -15,12 +15,14 @@ extension Connection {
     /// each one's result. The first error ends it.
     @discardableResult
     public func execute(_ sql: String) throws(PostgresError) -> [StatementResult] {
+        statementsSent += 1
         guard isAlive, PQsendQuery(handle, sql) == 1 else { throw lost() }
         return try results()
     }
 
     /// Runs one statement with `$1`, `$2` … as text; nil: null.
     public func query(_ sql: String, _ parameters: [String?]) throws(PostgresError) -> StatementResult {
+        statementsSent += 1
         guard isAlive else { throw lost() }
         let copies: [UnsafeMutablePointer<CChar>?] = parameters.map { $0.map { Self.cString($0) } }
         defer { copies.forEach { $0?.deallocate() } }
@@ -75,8 +77,9 @@ extension Connection {
                 PQgetisnull(result, row, column) == 1 ? nil : PQgetvalue(result, row, column).map { String(cString: $0) }
             }
         }
-        return StatementResult(tag: PQcmdStatus(result).map { String(cString: $0) } ?? "",
-                               affected: PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0, rows: rows)
+        return StatementResult(
+            tag: PQcmdStatus(result).map { String(cString: $0) } ?? "",
+            affected: PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0, rows: rows)
     }
 
     /// The server's error report, without DETAIL and without the message of a data error: both quote values of the row.
@@ -90,9 +93,10 @@ extension Connection {
         }
         let kind = SQLState.kind(of: state)
         let words = kind == .data ? SQLState.refusal(of: state) : options.redacted(text(cpostgres_message(result)))
-        return PostgresError(kind, sqlstate: state, words, constraint: text(cpostgres_constraint(result)),
-                             column: text(cpostgres_column(result)), table: text(cpostgres_table(result)),
-                             copyLine: Self.copyLine(in: text(cpostgres_context(result))))
+        return PostgresError(
+            kind, sqlstate: state, words, constraint: text(cpostgres_constraint(result)),
+            column: text(cpostgres_column(result)), table: text(cpostgres_table(result)),
+            copyLine: Self.copyLine(in: text(cpostgres_context(result))))
     }
 
     /// `COPY orders, line 7, column price` → 7. The server may say it in another language; the word COPY stays.

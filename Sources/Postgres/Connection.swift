@@ -10,14 +10,18 @@ public final class Connection {
     let options: ConnectionString
     let answerTimeoutMs: Int
     private var dead = false
+    /// How many messages with SQL were sent.
+    public internal(set) var statementsSent = 0
 
     /// Connects, and makes the server give up on a statement after `answerTimeoutMs` and on an abandoned transaction after as long,
     /// unless the url, role or database sets these timeouts itself.
     /// - Parameters:
     ///   - url: a libpq connection string or URL. A secret: it appears in no error.
     ///   - applicationName: what `pg_stat_activity` shows, unless the url names one.
-    public init(url: String, applicationName: String, connectTimeoutMs: Int = 10_000,
-                answerTimeoutMs: Int = 60_000) throws(PostgresError) {
+    public init(
+        url: String, applicationName: String, connectTimeoutMs: Int = 10_000,
+        answerTimeoutMs: Int = 60_000
+    ) throws(PostgresError) {
         options = try ConnectionString(url)
         self.answerTimeoutMs = answerTimeoutMs
         // Before `dbname`: defaults that the url may overrule; after it: what must be so. The keepalives and the user timeout
@@ -129,8 +133,10 @@ public final class Connection {
     func lost() -> PostgresError {
         dead = true
         let words = options.redacted(PQerrorMessage(handle).map { String(cString: $0) } ?? "")
-        return PostgresError(.service, "Lost the connection to Postgres at \(address): "
-            + words.split(separator: "\n").joined(separator: "; "))
+        return PostgresError(
+            .service,
+            "Lost the connection to Postgres at \(address): "
+                + words.split(separator: "\n").joined(separator: "; "))
     }
 
     func timedOut() -> PostgresError {

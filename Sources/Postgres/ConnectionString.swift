@@ -65,8 +65,10 @@ struct ConnectionString {
     }
 
     private static var malformed: PostgresError {
-        PostgresError(.configuration, "The Postgres url can't be parsed (it isn't shown, for it holds a password). Write "
-            + "postgres://user:password@host:5432/database or host=… user=… password=… dbname=…, and in a URL percent-encode "
-            + "the characters @ : / ? # % of user and password (%40 %3A %2F %3F %23 %25)")
+        PostgresError(
+            .configuration,
+            "The Postgres url can't be parsed (it isn't shown, for it holds a password). Write "
+                + "postgres://user:password@host:5432/database or host=… user=… password=… dbname=…, and in a URL percent-encode "
+                + "the characters @ : / ? # % of user and password (%40 %3A %2F %3F %23 %25)")
     }
 }

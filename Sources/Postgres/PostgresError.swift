@@ -24,8 +24,10 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
     /// For a failed COPY: the number of the row, from 1, as the server's context names it. A hint, not a promise.
     public var copyLine: Int?
 
-    public init(_ kind: Kind, sqlstate: String = "", _ message: String, constraint: String = "", column: String = "",
-                table: String = "", copyLine: Int? = nil) {
+    public init(
+        _ kind: Kind, sqlstate: String = "", _ message: String, constraint: String = "", column: String = "",
+        table: String = "", copyLine: Int? = nil
+    ) {
         self.kind = kind
         self.sqlstate = sqlstate
         self.message = message

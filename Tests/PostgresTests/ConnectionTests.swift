@@ -58,7 +58,8 @@ import Testing
     /// The DETAIL of a violation and the message of a bad value quote the row: neither may be shown.
     @Test func errorsOfRowsHoldNoValues() throws {
         let connection = try connect()
-        try connection.execute("CREATE TEMP TABLE v (x int CONSTRAINT x_key PRIMARY KEY CHECK (x < 100)); INSERT INTO v VALUES (42)")
+        try connection.execute(
+            "CREATE TEMP TABLE v (x int CONSTRAINT x_key PRIMARY KEY CHECK (x < 100)); INSERT INTO v VALUES (42)")
         for (row, state, constraint) in [("42", "23505", "x_key"), ("4242", "23514", "v_x_check"), ("42b", "22P02", "")] {
             _ = try connection.beginCopy("COPY v FROM STDIN")
             try Array("1\n\(row)\n".utf8).withUnsafeBytes { try connection.sendCopy($0) }
@@ -71,8 +72,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["host=127.0.0.1 port=PORT user=etl password=hunter2secret dbname=etl", "postgres://etl:hunter2secret@127.0.0.1:PORT/etl",
-                      "postgres://etl:hunter2%53ecret@127.0.0.1:PORT/etl"])
+    @Test(arguments: [
+        "host=127.0.0.1 port=PORT user=etl password=hunter2secret dbname=etl", "postgres://etl:hunter2secret@127.0.0.1:PORT/etl",
+        "postgres://etl:hunter2%53ecret@127.0.0.1:PORT/etl",
+    ])
     func wrongPassword(url: String) {
         let error = failure { _ = try Connection(url: url.replacing("PORT", with: "\(server.port)"), applicationName: "x") }
         #expect(error?.kind == .configuration)
@@ -80,8 +83,10 @@ import Testing
         #expect(error?.message.contains("hunter2") == false)
     }
 
-    @Test(arguments: ["postgres://etl:hunt@er@127.0.0.1/etl", "postgres://etl:hunt/er@127.0.0.1/etl", "postgres://etl:hunt?er@127.0.0.1/etl",
-                      "postgres://etl:hunt#er@127.0.0.1/etl", "password=hunt er=", "postgres://etl:%hunt@127.0.0.1/etl", "hunter"])
+    @Test(arguments: [
+        "postgres://etl:hunt@er@127.0.0.1/etl", "postgres://etl:hunt/er@127.0.0.1/etl", "postgres://etl:hunt?er@127.0.0.1/etl",
+        "postgres://etl:hunt#er@127.0.0.1/etl", "password=hunt er=", "postgres://etl:%hunt@127.0.0.1/etl", "hunter",
+    ])
     func malformedUrlsAreNotQuoted(url: String) {
         let error = failure { _ = try Connection(url: url, applicationName: "x") }
         #expect(error?.kind == .configuration)
@@ -142,8 +147,10 @@ import Testing
         let watcher = Thread {
             guard let other = try? Connection(url: url, applicationName: "x") else { return }
             // The statement must be running before it is cancelled.
-            while (try? other.query("SELECT 1 FROM pg_stat_activity WHERE pid = $1::int AND wait_event = 'PgSleep'",
-                                    ["\(process)"]).rows.isEmpty) != false {}
+            while (try? other.query(
+                "SELECT 1 FROM pg_stat_activity WHERE pid = $1::int AND wait_event = 'PgSleep'",
+                ["\(process)"]
+            ).rows.isEmpty) != false {}
             canceller.cancel()
         }
         watcher.start()

@@ -4,7 +4,17 @@ import Glibc
 /// A throw-away PostgreSQL for tests, started by a script with the verbs start, restart, stop, kill: `scripts/postgres` of the
 /// package, else the one `ETL_POSTGRES_SCRIPT` names. Password authentication (SCRAM) over TCP, the superuser over its socket.
 public final class PostgresServer: Sendable {
-    public enum Failure: Error { case script(String), noScript }
+    public enum Failure: Error, CustomStringConvertible {
+        case script(String)
+        case noScript
+
+        public var description: String {
+            switch self {
+            case .script(let words): "The script that runs PostgreSQL failed: \(words)"
+            case .noScript: "No script to run PostgreSQL with: neither scripts/postgres nor ETL_POSTGRES_SCRIPT"
+            }
+        }
+    }
 
     public let folder: String
     public let port: Int
@@ -17,7 +27,8 @@ public final class PostgresServer: Sendable {
     public static func own() throws -> PostgresServer { try PostgresServer(stopsAtExit: false) }
 
     private init(stopsAtExit: Bool) throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let own = root.appendingPathComponent("scripts/postgres").path
         if FileManager.default.isExecutableFile(atPath: own) {
             script = own
@@ -27,8 +38,9 @@ public final class PostgresServer: Sendable {
             throw Failure.noScript
         }
         folder = "/tmp/etl-test-postgres-\(UUID().uuidString.prefix(8))"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true,
-                                                attributes: [.posixPermissions: 0o755])
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o755])
         port = Self.freePort()
         try run("start", "\(port)", "scram")
         if stopsAtExit { atexit { if case .success(let server) = PostgresServer.shared { server.remove() } } }
@@ -39,7 +51,9 @@ public final class PostgresServer: Sendable {
         "postgres://\(user):\(password)@127.0.0.1:\(port)/\(database)"
     }
 
-    public func superuserURL(database: String = "etl") -> String { url(database: database, user: "postgres", password: "postgres-secret") }
+    public func superuserURL(database: String = "etl") -> String {
+        url(database: database, user: "postgres", password: "postgres-secret")
+    }
 
     public func restart() throws { try run("restart") }
     /// Immediate stop: no checkpoint, every session ends.
@@ -57,7 +71,8 @@ public final class PostgresServer: Sendable {
         let log = folder + ".script.log"
         defer { try? FileManager.default.removeItem(atPath: log) }
         // Not Foundation's Process: it waits on a socket that the server inherits from the script, so for ever.
-        let command = ["/bin/bash", "-c", "exec \"$@\" >\"$0\" 2>&1 </dev/null", log, "/bin/bash", script, verb, folder] + arguments
+        let command =
+            ["/bin/bash", "-c", "exec \"$@\" >\"$0\" 2>&1 </dev/null", log, "/bin/bash", script, verb, folder] + arguments
         let words = command.map { strdup($0) }
         defer { words.forEach { free($0) } }
         var child = pid_t()

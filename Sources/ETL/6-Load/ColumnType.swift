@@ -30,7 +30,8 @@ enum PostgresType: UInt8, CaseIterable, Sendable {
         }
     }
 
-    static let supported = "boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, char, citext, enums, date, "
+    static let supported =
+        "boolean, smallint, integer, bigint, real, double precision, numeric, text, varchar, char, citext, enums, date, "
         + "time, timestamp, timestamptz, uuid, json, jsonb, bytea, and one-dimensional arrays and domains of these"
 }
 

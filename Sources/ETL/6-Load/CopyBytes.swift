@@ -64,7 +64,11 @@ extension CopyBuffer {
                 if six > 63 || padding > 0 { return .notBase64 }
                 word = word << 6 | UInt32(six)
             }
-            if padding == 0 || padding == 1 { put(UInt16(truncatingIfNeeded: word >> 8)) } else { put(UInt8(truncatingIfNeeded: word >> 16)) }
+            if padding == 0 || padding == 1 {
+                put(UInt16(truncatingIfNeeded: word >> 8))
+            } else {
+                put(UInt8(truncatingIfNeeded: word >> 16))
+            }
             if padding == 0 {
                 put(UInt8(truncatingIfNeeded: word))
             } else if word & (padding == 1 ? 0xff : 0xffff) != 0 {

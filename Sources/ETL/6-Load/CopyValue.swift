@@ -26,8 +26,10 @@ extension CopyBuffer {
     ///
     /// null and a missing field are NULL, in a json column too.
     @inline(__always)
-    mutating func putValue(_ value: Value, _ column: TargetColumn, record: UnsafeRawBufferPointer,
-                           _ memory: inout ConversionMemory) -> Refusal {
+    mutating func putValue(
+        _ value: Value, _ column: TargetColumn, record: UnsafeRawBufferPointer,
+        _ memory: inout ConversionMemory
+    ) -> Refusal {
         if value.tag == .null || value.tag == .absent {
             if column.notNull { return .null }
             putNull()
@@ -38,8 +40,10 @@ extension CopyBuffer {
     }
 
     @inline(__always)
-    private mutating func putScalar(_ value: Value, _ column: TargetColumn, record: UnsafeRawBufferPointer,
-                                    _ memory: inout ConversionMemory) -> Refusal {
+    private mutating func putScalar(
+        _ value: Value, _ column: TargetColumn, record: UnsafeRawBufferPointer,
+        _ memory: inout ConversionMemory
+    ) -> Refusal {
         switch column.type {
         case .text:
             guard value.tag == .string else { return .notString }
@@ -123,8 +127,10 @@ extension CopyBuffer {
 
     /// json and jsonb: the text (jsonb behind a version byte). The scanner has checked it.
     @inline(never)
-    private mutating func putJSON(_ value: Value, isBinary: Bool, record: UnsafeRawBufferPointer,
-                                  _ memory: inout ConversionMemory) -> Refusal {
+    private mutating func putJSON(
+        _ value: Value, isBinary: Bool, record: UnsafeRawBufferPointer,
+        _ memory: inout ConversionMemory
+    ) -> Refusal {
         var text = value.bytes
         if value.flags & Value.Flags.raw == 0 || (value.tag != .list && value.tag != .map) {
             memory.json.reset()
@@ -158,8 +164,10 @@ extension CopyBuffer {
 
     /// Arrays: dimensions, whether there are nulls, the element type, then the elements as fields. src/backend/utils/adt/arrayfuncs.c
     @inline(never)
-    private mutating func putArray(_ value: Value, _ column: TargetColumn, _ record: UnsafeRawBufferPointer,
-                                   _ memory: inout ConversionMemory) -> Refusal {
+    private mutating func putArray(
+        _ value: Value, _ column: TargetColumn, _ record: UnsafeRawBufferPointer,
+        _ memory: inout ConversionMemory
+    ) -> Refusal {
         guard value.tag == .list else { return .notList }
         let list = materialize(value, record: record, arena: &memory.arena)
         let elements = UnsafeBufferPointer(start: list.pointer?.assumingMemoryBound(to: Value.self), count: Int(list.length))

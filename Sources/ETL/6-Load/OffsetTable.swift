@@ -22,7 +22,8 @@ struct OffsetTable {
     func create(_ connection: Connection) throws(PostgresError) {
         let missing = try connection.query("SELECT to_regclass($1) IS NULL", [table]).rows.first?.first == "t"
         if missing {
-            try connection.execute("""
+            try connection.execute(
+                """
                 BEGIN; SELECT pg_advisory_xact_lock(hashtext('etl_offsets')); \
                 CREATE TABLE IF NOT EXISTS \(table) (group_id text NOT NULL, topic text NOT NULL, partition integer NOT NULL, \
                 next_offset bigint NOT NULL, batch text NOT NULL, rejected bigint[] NOT NULL DEFAULT '{}', \
@@ -31,7 +32,8 @@ struct OffsetTable {
                 PRIMARY KEY (group_id, topic, partition)); COMMIT
                 """)
         }
-        try connection.execute("""
+        try connection.execute(
+            """
             SELECT group_id, topic, partition, next_offset, batch, rejected, rejected_codes, rejected_messages, rejected_pointers, \
             updated_at FROM \(table) LIMIT 0
             """)
@@ -51,22 +53,26 @@ struct OffsetTable {
     func read(_ partitions: [Int32], _ connection: Connection) throws(PostgresError) -> [Row] {
         let list = "{" + partitions.map { String($0) }.joined(separator: ",") + "}"
         // One row for each rejected record, or one with nulls.
-        let rows = try connection.query("""
+        let rows = try connection.query(
+            """
             SELECT partition, next_offset, batch, r, c, m, p FROM \(table) \
             LEFT JOIN LATERAL ROWS FROM (unnest(rejected), unnest(rejected_codes), unnest(rejected_messages), \
             unnest(rejected_pointers)) WITH ORDINALITY AS u(r, c, m, p, n) ON true \
             WHERE group_id = \(group) AND topic = \(topic) AND partition = ANY ($1::int[]) ORDER BY partition, n
-            """, [list]).rows
+            """, [list]
+        ).rows
         var result: [Row] = []
         for row in rows {
             guard let partition = row[0].flatMap({ Int32($0) }), let next = row[1].flatMap({ Int64($0) }) else { continue }
             if result.last?.position.partition != partition {
-                result.append(Row(position: SinkPosition(partition: partition, nextOffset: next, rejected: []), batch: row[2] ?? ""))
+                result.append(
+                    Row(position: SinkPosition(partition: partition, nextOffset: next, rejected: []), batch: row[2] ?? ""))
             }
             guard let offset = row[3].flatMap({ Int64($0) }) else { continue }
-            result[result.count - 1].position.rejected.append(RejectedRecord(
-                partition: partition, offset: offset,
-                rejection: Rejection(code: row[4] ?? "", message: row[5] ?? "", pointer: row[6] ?? "")))
+            result[result.count - 1].position.rejected.append(
+                RejectedRecord(
+                    partition: partition, offset: offset,
+                    rejection: Rejection(code: row[4] ?? "", message: row[5] ?? "", pointer: row[6] ?? "")))
         }
         return result
     }
@@ -81,7 +87,9 @@ struct OffsetTable {
         let name = Connection.literal(batch)
         var sql = ""
         if !known.isEmpty {
-            let values = known.map { "(\($0.partition), \($0.expected ?? 0)::bigint, \($0.next)::bigint, \(arrays(rejected, $0.partition)))" }
+            let values = known.map {
+                "(\($0.partition), \($0.expected ?? 0)::bigint, \($0.next)::bigint, \(arrays(rejected, $0.partition)))"
+            }
             sql += """
                 UPDATE \(table) o SET next_offset = v.next, batch = \(name), rejected = v.r, rejected_codes = v.c, \
                 rejected_messages = v.m, rejected_pointers = v.p, updated_at = now() \

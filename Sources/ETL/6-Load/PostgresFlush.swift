@@ -37,8 +37,10 @@ extension PostgresSink {
     }
 
     /// The whole batch at once. False: some partition's offset isn't what was expected; nothing is written.
-    private func write(_ moving: String, _ partitions: Int, _ statements: LoadStatements,
-                                _ connection: Connection) throws(PostgresError) -> Bool {
+    private func write(
+        _ moving: String, _ partitions: Int, _ statements: LoadStatements,
+        _ connection: Connection
+    ) throws(PostgresError) -> Bool {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;" + moving
         if rows == 0 {
             guard try Self.moved(connection.execute(begin)) == partitions else {
@@ -65,7 +67,9 @@ extension PostgresSink {
 
     /// COMMIT of a failed transaction answers ROLLBACK, without an error.
     static func checkCommitted(_ results: [StatementResult]) throws(PostgresError) {
-        guard results.last?.tag == "COMMIT" else { throw PostgresError(.service, "COMMIT was answered by \(results.last?.tag ?? "nothing")") }
+        guard results.last?.tag == "COMMIT" else {
+            throw PostgresError(.service, "COMMIT was answered by \(results.last?.tag ?? "nothing")")
+        }
     }
 
     /// The rows in binary COPY format: header, tuples, trailer.
@@ -82,11 +86,15 @@ extension PostgresSink {
 
     /// No offset moved as expected: either this very batch is in already (its COMMIT's answer was lost), or another loader has moved
     /// the partitions.
-    func settle(_ offsets: [SinkOffset], _ name: String, _ statements: LoadStatements,
-                _ connection: Connection) throws -> [RefusedRow] {
+    func settle(
+        _ offsets: [SinkOffset], _ name: String, _ statements: LoadStatements,
+        _ connection: Connection
+    ) throws -> [RefusedRow] {
         let stored = try statements.offsets.read(offsets.map(\.partition), connection)
         let isIn = offsets.allSatisfy { offset in
-            stored.contains { $0.position.partition == offset.partition && $0.batch == name && $0.position.nextOffset == offset.next }
+            stored.contains {
+                $0.position.partition == offset.partition && $0.batch == name && $0.position.nextOffset == offset.next
+            }
         }
         guard isIn else {
             let found = offsets.map { offset in
@@ -94,8 +102,10 @@ extension PostgresSink {
                 return "partition \(offset.partition) is at \(next.map { "\($0)" } ?? "nothing"), expected at "
                     + (offset.expected.map { "\($0)" } ?? "nothing")
             }
-            throw SinkError(.fenced, code: "postgres.fenced", "Another loader has moved the offsets of topic \(topic) in "
-                + "\(statements.offsets.table): \(found.joined(separator: ", ")). Nothing of this batch was written")
+            throw SinkError(
+                .fenced, code: "postgres.fenced",
+                "Another loader has moved the offsets of topic \(topic) in "
+                    + "\(statements.offsets.table): \(found.joined(separator: ", ")). Nothing of this batch was written")
         }
         return refusedRows(among: stored.flatMap(\.position.rejected))
     }

@@ -4,8 +4,10 @@ import Postgres
 /// What to do with a batch that the server refused for a row: find the bad rows, put all others in, in one transaction.
 extension PostgresSink {
     /// Each attempt stands behind a savepoint. Deferred constraints are checked at once, so that their failures have a place.
-    func isolate(_ moving: String, _ offsets: [SinkOffset], _ rejected: [RejectedRecord], _ name: String,
-                          first: PostgresError, _ statements: LoadStatements, _ connection: Connection) throws -> [RefusedRow] {
+    func isolate(
+        _ moving: String, _ offsets: [SinkOffset], _ rejected: [RejectedRecord], _ name: String,
+        first: PostgresError, _ statements: LoadStatements, _ connection: Connection
+    ) throws -> [RefusedRow] {
         let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;" + moving + "SET CONSTRAINTS ALL IMMEDIATE"
         guard try Self.moved(connection.execute(begin)) == offsets.count else {
             rollBack(connection)
@@ -20,14 +22,18 @@ extension PostgresSink {
         }
         if statements.isUpsert {
             // All that have the right types are in the staging table; now which of them does the table refuse?
-            try Search(rows: 0..<rows, hint: nil).run(&refused, connection, retriesForeignKeys: false) { range throws(PostgresError) in
+            try Search(rows: 0..<rows, hint: nil).run(&refused, connection, retriesForeignKeys: false) {
+                range throws(PostgresError) in
                 try connection.execute(statements.merge(range))
             }
         }
         let result = refused.keys.sorted().map { row in
             let record = buffered.record(row)
-            return RefusedRow(row: row, rejected: RejectedRecord(partition: record.partition, offset: record.offset,
-                                                                 rejection: Self.rejection(refused[row] ?? first)))
+            return RefusedRow(
+                row: row,
+                rejected: RejectedRecord(
+                    partition: record.partition, offset: record.offset,
+                    rejection: Self.rejection(refused[row] ?? first)))
         }
         if !result.isEmpty {
             try connection.execute(statements.offsets.setRejected(offsets.map(\.partition), rejected + result.map(\.rejected)))
@@ -37,8 +43,9 @@ extension PostgresSink {
     }
 
     private static func rejection(_ error: PostgresError) -> Rejection {
-        Rejection(code: "load.rejected", message: "Postgres refused the row: \(error)",
-                  pointer: error.column.isEmpty ? "" : "/" + error.column)
+        Rejection(
+            code: "load.rejected", message: "Postgres refused the row: \(error)",
+            pointer: error.column.isEmpty ? "" : pointer(error.column))
     }
 }
 
@@ -53,8 +60,10 @@ private struct Search {
     /// A failed range is split where the error names a row: what stands before it, the row, what follows. What follows is tried in
     /// pieces that double in size from the distance just covered, so that rows are sent a few times at most however many are
     /// bad. Where the error names no row (foreign keys, triggers, a merge) the range is halved.
-    func run(_ refused: inout [Int: PostgresError], _ connection: Connection, retriesForeignKeys: Bool,
-             _ attempt: (Range<Int>) throws(PostgresError) -> Void) throws(PostgresError) {
+    func run(
+        _ refused: inout [Int: PostgresError], _ connection: Connection, retriesForeignKeys: Bool,
+        _ attempt: (Range<Int>) throws(PostgresError) -> Void
+    ) throws(PostgresError) {
         var pending: [Range<Int>] = []  // the next one last
         push(rows, hint, onto: &pending)
         var references: [Int] = []
@@ -67,9 +76,10 @@ private struct Search {
             refused[range.lowerBound] = error
             if error.sqlstate == "23503" { references.append(range.lowerBound) }
         }
-        // A row may refer to a later one of the same batch, which a deferred constraint allows.
+        // A row may refer to a later one of the same batch, which a deferred constraint allows: so from the last to the first. Rows
+        // that refer to each other in a circle and were split up stay out.
         guard retriesForeignKeys else { return }
-        for row in references where try failure(connection, row..<(row + 1), attempt) == nil { refused[row] = nil }
+        for row in references.reversed() where try failure(connection, row..<(row + 1), attempt) == nil { refused[row] = nil }
     }
 
     private func push(_ range: Range<Int>, _ line: Int?, onto pending: inout [Range<Int>]) {
@@ -95,8 +105,10 @@ private struct Search {
     }
 
     /// The data error that the attempt ended in, undone; any other error is thrown.
-    private func failure(_ connection: Connection, _ range: Range<Int>,
-                         _ attempt: (Range<Int>) throws(PostgresError) -> Void) throws(PostgresError) -> PostgresError? {
+    private func failure(
+        _ connection: Connection, _ range: Range<Int>,
+        _ attempt: (Range<Int>) throws(PostgresError) -> Void
+    ) throws(PostgresError) -> PostgresError? {
         try connection.execute("SAVEPOINT etl_rows")
         do throws(PostgresError) { try attempt(range) } catch {
             guard error.kind == .data, connection.isAlive else { throw error }

@@ -34,6 +34,9 @@ public struct PostgresSink: ~Copyable {
     /// Whether the last thing known of the connection is that it works.
     public var isConnected: Bool { connection?.isAlive ?? false }
 
+    /// How many messages with SQL this connection has sent.
+    public var statementsSent: Int { connection?.statementsSent ?? 0 }
+
     /// Connects, or connects anew; checks table, columns, keys and permissions; creates `etl_offsets` unless it is there (in the
     /// table's schema if `table` names one, else in the first schema of the role's search_path).
     ///
@@ -48,8 +51,9 @@ public struct PostgresSink: ~Copyable {
             new = try Connection(url: plan.url, applicationName: group, answerTimeoutMs: answerTimeoutMs)
         } catch { throw SinkError(error, doing: "Failed to reach the database of table \(plan.table)") }
         let found = try PostgresTarget(plan, new)
-        let made = LoadStatements(found, offsets: OffsetTable(schema: found.offsetsSchema, group: group, topic: topic),
-                                  extraColumn: plan.extraColumn)
+        let made = LoadStatements(
+            found, offsets: OffsetTable(schema: found.offsetsSchema, group: group, topic: topic),
+            extraColumn: plan.extraColumn)
         do {
             try made.offsets.create(new)
             if let staging = made.createStaging { try new.execute(staging) }
@@ -58,11 +62,13 @@ public struct PostgresSink: ~Copyable {
         statements = made
         if found == target { return }
         target = found
-        encoder = RowEncoder(columns: found.columns.map { ($0.name, $0.target) }, extraFields: extraFields,
-                             hasSequence: !found.keys.isEmpty)
+        encoder = RowEncoder(
+            columns: found.columns.map { ($0.name, $0.target) }, extraFields: extraFields,
+            hasSequence: !found.keys.isEmpty)
         if rows > 0 {
-            throw SinkError(.fenced, code: "postgres.table_changed",
-                            "The columns of table \(found.table) changed while a batch was waiting: going on from the stored offsets")
+            throw SinkError(
+                .fenced, code: "postgres.table_changed",
+                "The columns of table \(found.table) changed while a batch was waiting: going on from the stored offsets")
         }
     }
 
@@ -138,17 +144,20 @@ public struct PostgresSink: ~Copyable {
         case .tombstone:
             return Rejection(code: "load.tombstone", message: "The record has no value (a tombstone): there is no row to load")
         case .parse:
-            return Rejection(code: "parse.\(refusal.scan.name)",
-                             message: "The value is not JSON: \(refusal.scan) at byte \(refusal.index)")
+            return Rejection(
+                code: "parse.\(refusal.scan.name)",
+                message: "The value is not JSON: \(refusal.scan) at byte \(refusal.index)")
         case .notObject:
             return Rejection(code: "load.conversion", message: "The value is JSON, but no object whose fields could be columns")
         case .extraField:
             let name = encoder.firstExtraField(record.value)
-            return Rejection(code: "load.extra_field", message: "Table \(plan.table) has no column for field '\(name)' that is loaded",
-                             pointer: Self.pointer(name))
+            return Rejection(
+                code: "load.extra_field", message: "Table \(plan.table) has no column for field '\(name)' that is loaded",
+                pointer: Self.pointer(name))
         case .column:
             guard let target, refusal.index < target.columns.count else {
-                return Rejection(code: refusal.refusal.code, message: "Column \(plan.extraColumn ?? "") (jsonb) \(refusal.refusal.words)")
+                return Rejection(
+                    code: refusal.refusal.code, message: "Column \(plan.extraColumn ?? "") (jsonb) \(refusal.refusal.words)")
             }
             let column = target.columns[refusal.index]
             var message = "Column \(column.name) (\(column.typeName)) \(refusal.refusal.words)"
@@ -160,7 +169,7 @@ public struct PostgresSink: ~Copyable {
     }
 
     /// RFC 6901.
-    private static func pointer(_ name: String) -> String {
+    static func pointer(_ name: String) -> String {
         "/" + name.replacing("~", with: "~0").replacing("/", with: "~1")
     }
 }

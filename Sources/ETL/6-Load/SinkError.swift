@@ -51,10 +51,17 @@ public struct SinkError: Error, Equatable, Sendable {
 
     private static func advice(_ state: String) -> (code: String, advice: String) {
         switch state {
-        case "42501": ("postgres.permission", ". Grant the role what it lacks (INSERT on the table; for upsert also SELECT and UPDATE, "
-            + "and TEMPORARY on the database; for etl_offsets SELECT, INSERT, UPDATE, or CREATE on its schema)")
+        case "42501":
+            (
+                "postgres.permission",
+                ". Grant the role what it lacks (INSERT on the table; for upsert also SELECT and UPDATE, "
+                    + "and TEMPORARY on the database; for etl_offsets SELECT, INSERT, UPDATE, or CREATE on its schema)"
+            )
         case "42P01", "42703", "42804", "42P10":
-            ("postgres.table_changed", ". The table was changed or dropped while the loader was running: put it right and start again")
+            (
+                "postgres.table_changed",
+                ". The table was changed or dropped while the loader was running: put it right and start again"
+            )
         case "3D000": ("postgres.database_missing", ". Create the database or correct the url")
         case "3F000": ("postgres.schema_missing", ". Create the schema or correct `table`")
         case _ where state.hasPrefix("28"): ("postgres.login", ". Check user, password and the server's pg_hba.conf")

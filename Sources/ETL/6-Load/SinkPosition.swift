@@ -5,6 +5,12 @@ public struct SinkPosition: Equatable, Sendable {
     public var nextOffset: Int64?
     /// What the last batch refused. Where the group's offset in Kafka is behind `nextOffset`, these never became dead letters.
     public var rejected: [RejectedRecord]
+
+    public init(partition: Int32, nextOffset: Int64?, rejected: [RejectedRecord]) {
+        self.partition = partition
+        self.nextOffset = nextOffset
+        self.rejected = rejected
+    }
 }
 
 /// A record that became no row, and why: what its dead letter says.
