@@ -47,6 +47,15 @@ extension Client {
         }
     }
 
+    /// Whether partitions may be another member's already. librdkafka's own flag isn't raised where the member was away too
+    /// long during a rebalance; but then it has left the group, and has no member id.
+    var hasLostAssignment: Bool {
+        if rd_kafka_assignment_lost(handle) != 0 { return true }
+        guard let member = rd_kafka_memberid(handle) else { return true }
+        defer { rd_kafka_mem_free(handle, member) }
+        return member.pointee == 0
+    }
+
     /// Leaves the group; what is assigned is given up without asking anybody.
     func leaveGroup(timeoutMs: Int64) {
         state.pointee.closing = 1

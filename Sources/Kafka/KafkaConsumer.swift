@@ -15,6 +15,8 @@ public final class KafkaConsumer: LogConsumer {
     /// Partitions that are ours, in the order they came.
     private(set) var assigned: [Int32] = []
     private var paused: Set<Int32> = []
+    /// Where each assigned partition was last set to start.
+    private var starts: [Int32: Int64] = [:]
     /// An error that came after records which had to be handed out first.
     private var pendingError: LogError?
     private var isClosed = false
@@ -67,7 +69,7 @@ public final class KafkaConsumer: LogConsumer {
             if client.state.pointee.rebalance_count == 0, deadline.isOver { break }
         }
         // Lost partitions may be another's already: nothing of them goes out. Other changes wait until this batch is done with.
-        if client.state.pointee.rebalance_count > 0, rd_kafka_assignment_lost(client.handle) != 0 { try answerRebalances() }
+        if client.state.pointee.rebalance_count > 0, client.hasLostAssignment { try answerRebalances() }
         batch.convert()
         if batch.errors > 0 { sortErrors() }
         if batch.records.count > 0 || batch.ends.count > 0 {
@@ -135,7 +137,7 @@ public final class KafkaConsumer: LogConsumer {
     }
 
     private func giveUp(_ partitions: [Int32]) {
-        if rd_kafka_assignment_lost(client.handle) != 0 {
+        if client.hasLostAssignment {
             listener.lost(partitions, consumer: self)
         } else {
             listener.revoking(partitions, consumer: self)
@@ -146,13 +148,14 @@ public final class KafkaConsumer: LogConsumer {
         rd_kafka_rebalance_protocol(client.handle).map { String(cString: $0) == "COOPERATIVE" } ?? false
     }
 
-    private func assign(_ list: borrowing PartitionList, _ partitions: [Int32], _ starts: [StartPosition]) throws(LogError) {
-        for (partition, start) in zip(partitions, starts) {
+    private func assign(_ list: borrowing PartitionList, _ partitions: [Int32], _ positions: [StartPosition]) throws(LogError) {
+        for (partition, start) in zip(partitions, positions) {
             guard let element = rd_kafka_topic_partition_list_find(list.pointer, topic, partition) else { continue }
             switch start {
             case .earliest: element.pointee.offset = Int64(RD_KAFKA_OFFSET_BEGINNING)
             case .offset(let offset): element.pointee.offset = offset
             }
+            starts[partition] = element.pointee.offset
         }
         let what = "starting partitions \(partitions) of topic \(topic)"
         if isCooperative {
@@ -174,6 +177,7 @@ public final class KafkaConsumer: LogConsumer {
         }
         assigned.removeAll { partitions.contains($0) }
         paused.subtract(partitions)
+        for partition in partitions { starts[partition] = nil }
         batch.setAssigned(assigned)
     }
 
@@ -194,15 +198,45 @@ public final class KafkaConsumer: LogConsumer {
                 if failure.kind == .retriable, !deadline.isOver { continue }
                 throw failure
             }
-            guard let (error, partition) = list.firstError else { return }
-            // _STATE: the partition's fetcher hasn't started yet.
-            let isTransient = error == RD_KAFKA_RESP_ERR__STATE || KafkaErrors.classify(error).kind == .retriable
-            if isTransient, !deadline.isOver {
+            guard let (error, partition) = list.firstError else { break }
+            if error == RD_KAFKA_RESP_ERR__STATE {  // it isn't being fetched: its offset was out of range
+                try restart(positions)
+                break
+            }
+            if KafkaErrors.classify(error).kind == .retriable, !deadline.isOver {
                 client.pause(ms: 20)
                 continue
             }
             throw KafkaErrors.error(error, "moving to another offset of topic \(topic), partition \(partition)")
         }
+        for at in positions { starts[at.partition] = at.offset }
+    }
+
+    /// Assigns partitions anew at other offsets.
+    private func restart(_ positions: [PartitionOffset]) throws(LogError) {
+        let what = "starting topic \(topic) at other offsets"
+        if isCooperative {
+            let list = PartitionList(topic: topic, positions)
+            if let error = rd_kafka_incremental_unassign(client.handle, list.pointer) { throw KafkaErrors.consume(error, what) }
+            if let error = rd_kafka_incremental_assign(client.handle, list.pointer) { throw KafkaErrors.consume(error, what) }
+        } else {
+            // The whole assignment is given at once: the others go on after what was handed out of them.
+            let list = PartitionList(topic: topic, assigned)
+            _ = rd_kafka_position(client.handle, list.pointer)
+            for element in list.elements {
+                if let moved = positions.last(where: { $0.partition == element.partition }) {
+                    rd_kafka_topic_partition_list_set_offset(list.pointer, topic, element.partition, moved.offset)
+                } else if element.offset < 0 {
+                    rd_kafka_topic_partition_list_set_offset(list.pointer, topic, element.partition,
+                                                             starts[element.partition] ?? Int64(RD_KAFKA_OFFSET_BEGINNING))
+                }
+            }
+            let error = rd_kafka_assign(client.handle, list.pointer)
+            if error.rawValue != 0 { throw KafkaErrors.error(error, what) }
+        }
+        let again = Array(isCooperative ? paused.intersection(positions.map(\.partition)) : paused)
+        paused.subtract(again)
+        try pause(again)
     }
 
     public func pause(_ partitions: [Int32]) throws(LogError) {

@@ -89,11 +89,12 @@ public final class KafkaLog: RecordLog {
         return result
     }
 
-    func producerConfiguration(clientId: String, memoryBytes: Int, transactionalId: String? = nil,
-                               transactionTimeoutMs: Int32 = 0) throws(LogError) -> Properties {
+    func producerConfiguration(clientId: String, memoryBytes: Int, messageLimit: Int? = nil,
+                               transactionalId: String? = nil, transactionTimeoutMs: Int32 = 0) throws(LogError) -> Properties {
         let result = try commonConfiguration(clientId: clientId)
         result.tune("linger.ms", 5)
-        result.tune("batch.size", 1_000_000)
+        // A record's framing isn't counted exactly; 2 KB leave room for it.
+        result.tune("batch.size", messageLimit.map { min(max($0 - 2048, 1), 1_000_000) } ?? 1_000_000)
         result.tune("batch.num.messages", 10_000)
         result.tune("queue.buffering.max.messages", 1_000_000)
         result.tune("queue.buffering.max.kbytes", min(max(memoryBytes, 1 << 20) >> 10, 2_147_483_647))

@@ -17,12 +17,15 @@ public final class KafkaProducer: LogProducer {
         transactionalId = options.transactionalId
         transactionTimeoutMs = options.transactionTimeoutMs
         // Asked of a consumer's handle: a producer's question would make the topic.
-        partitionCounts = try log.describe(topics: topics).enumerated().map { (index, topic) throws(LogError) -> Int32 in
-            guard let topic else { throw missing(options.topics[index]) }
-            return topic.partitions
+        let inquirer = try log.inquirer()
+        partitionCounts = try topics.map { topic throws(LogError) -> Int32 in
+            guard let description = try inquirer.describe(topic, timeoutMs: log.connectTimeoutMs) else { throw missing(topic) }
+            return description.partitions
         }
+        let limit = inquirer.lowestMessageLimit(of: topics, timeoutMs: 3000)
+        inquirer.destroy(waitMs: 0)
         let properties = try log.producerConfiguration(clientId: options.clientId, memoryBytes: options.memoryBytes,
-                                                       transactionalId: options.transactionalId,
+                                                       messageLimit: limit, transactionalId: options.transactionalId,
                                                        transactionTimeoutMs: options.transactionTimeoutMs)
         client = try Client(RD_KAFKA_PRODUCER, properties, servers: log.servers, log: log.log)
         sending = SendBuffer(partitionCounts: partitionCounts)
@@ -127,7 +130,8 @@ public final class KafkaProducer: LogProducer {
 
     public func close() {
         if isClosed { return }
-        if isInTransaction { try? abort() }
+        // What can't be aborted in time the broker aborts after transaction.timeout.ms, or the next owner of the id.
+        if isInTransaction { try? abort(within: 3000) }
         isClosed = true
         sending.closeTopics()
         client.destroy(waitMs: 2000)

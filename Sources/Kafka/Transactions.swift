@@ -31,10 +31,7 @@ extension KafkaProducer {
         }
         let what = "adding offsets of topic \(consumer.topic), group \(consumer.group), to the transaction"
         // Without a member id the brokers would take the offsets unchecked if the group is empty.
-        let member = rd_kafka_memberid(consumer.client.handle)
-        defer { rd_kafka_mem_free(consumer.client.handle, member) }
-        guard let member, member.pointee != 0, rd_kafka_assignment_lost(consumer.client.handle) == 0,
-              offsets.allSatisfy({ consumer.assigned.contains($0.partition) }) else {
+        guard !consumer.client.hasLostAssignment, offsets.allSatisfy({ consumer.assigned.contains($0.partition) }) else {
             throw LogError(.abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
         }
         guard let metadata = rd_kafka_consumer_group_metadata(consumer.client.handle) else {
@@ -64,10 +61,12 @@ extension KafkaProducer {
         isInTransaction = false
     }
 
-    public func abort() throws(LogError) {
+    public func abort() throws(LogError) { try abort(within: Int64(transactionTimeoutMs) + 30_000) }
+
+    func abort(within timeoutMs: Int64) throws(LogError) {
         try checkOpen()
         try requireTransactions()
-        try retry(for: Int64(transactionTimeoutMs) + 30_000, "aborting a transaction of \(transactionalId ?? "")") {
+        try retry(for: timeoutMs, "aborting a transaction of \(transactionalId ?? "")") {
             rd_kafka_abort_transaction(client.handle, $0)
         }
         isInTransaction = false

@@ -94,7 +94,7 @@ import TestServices
         consumer.close()
         #expect(Date().timeIntervalSince(start) < 10)
         producer.close()
-        #expect(Date().timeIntervalSince(start) < 25)
+        #expect(Date().timeIntervalSince(start) < 18)
         try broker.resume()
     }
 }
