@@ -15,6 +15,7 @@ struct Properties: ~Copyable {
         ("enable.partition.eof", "true", "the end of a partition moves the committed offset past what a reader doesn't see", .consumer),
         ("allow.auto.create.topics", "false", "a topic made by reading it would have the wrong number of partitions", .consumer),
         ("enable.idempotence", "true", "a retried send must not write its records twice", .producer),
+        ("acks", "-1", "a record that only some replicas have can be lost (-1 is 'all')", .producer),
         ("delivery.report.only.error", "false", "offsets are committed up to what is reported as delivered", .producer),
     ]
 
@@ -51,8 +52,9 @@ struct Properties: ~Copyable {
         guard result != RD_KAFKA_CONF_OK else { return }
         let known = result != RD_KAFKA_CONF_UNKNOWN
         let reason = Self.isSecret(name) ? "its value (not shown) isn't one it can have" : string(text)
+        let quoted = Self.isSecret(name) ? "set" : "'\(value)'"
         throw LogError(.configuration, code: known ? "log.property_value" : "log.property_unknown",
-                       known ? "Kafka property \(name) can't be set: \(reason)"
+                       known ? "Kafka property \(name) can't be \(quoted): \(reason)"
                              : "Kafka property \(name) isn't known to librdkafka \(KafkaLog.libraryVersion); see its CONFIGURATION.md")
     }
 
