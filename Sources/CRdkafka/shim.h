@@ -121,6 +121,16 @@ static inline struct etl_rebalance etl_take_rebalance(struct etl_client *client)
 static inline void etl_conf_consumer(rd_kafka_conf_t *conf) { rd_kafka_conf_set_rebalance_cb(conf, etl_rebalance_cb); }
 static inline void etl_conf_producer(rd_kafka_conf_t *conf) { rd_kafka_conf_set_dr_msg_cb(conf, etl_delivery_cb); }
 
+// From now on the callback answers by itself; what is unanswered is answered, as librdkafka waits for that.
+static inline void etl_close_rebalances(rd_kafka_t *rk, struct etl_client *client) {
+    client->closing = 1;
+    while (client->rebalance_count > 0) {
+        struct etl_rebalance change = etl_take_rebalance(client);
+        etl_rebalance_cb(rk, change.err, change.partitions, client);
+        rd_kafka_topic_partition_list_destroy(change.partitions);
+    }
+}
+
 // Waits for one message; comes back early when there is a change of assignment to answer.
 static inline rd_kafka_message_t *etl_wait(rd_kafka_t *rk, struct etl_client *client, int timeout_ms) {
     client->waiting = 1;

@@ -60,6 +60,7 @@ final class Client {
     let voice: ClientVoice
     let servers: String
     private var isDestroyed = false
+    var nextProbe = Deadline(0)
 
     init(_ type: rd_kafka_type_t, _ properties: consuming Properties, servers: String,
          log: (@Sendable (KafkaLogLine) -> Void)?) throws(LogError) {
@@ -136,7 +137,7 @@ final class Client {
     func destroy(waitMs: Int) {
         guard !isDestroyed else { return }
         isDestroyed = true
-        state.pointee.closing = 1
+        etl_close_rebalances(handle, state)
         let remains = Remains(handle: handle, state: state)
         let work = Unmanaged.passRetained(remains)
         var thread = pthread_t()

@@ -77,6 +77,8 @@ public final class KafkaConsumer: LogConsumer {
         } else if let error = pendingError {
             pendingError = nil
             throw error
+        } else {
+            client.noticeRecovery()
         }
         return LogBatch(records: batch.records, ends: batch.ends)
     }

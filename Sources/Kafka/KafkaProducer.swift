@@ -80,6 +80,7 @@ public final class KafkaProducer: LogProducer {
         if isClosed { return client.state.pointee.first_open - 1 }
         rd_kafka_poll(client.handle, 0)
         try throwFailure()
+        client.noticeRecovery()
         return client.state.pointee.first_open - 1
     }
 

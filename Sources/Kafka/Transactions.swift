@@ -59,6 +59,7 @@ extension KafkaProducer {
             throw error
         }
         isInTransaction = false
+        if client.voice.lastError != nil { client.voice.succeeded() }
     }
 
     public func abort() throws(LogError) { try abort(within: Int64(transactionTimeoutMs) + 30_000) }

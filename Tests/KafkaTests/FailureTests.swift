@@ -33,6 +33,13 @@ import TestServices
         }
     }
 
+    /// A client that speaks TLS to a broker that doesn't: said at once what to look at.
+    @Test func aBrokerWithoutTlsIsSaidToBe() throws {
+        let log = try kafka(["security.protocol": "ssl"])
+        let error = logError { _ = try log.describe(topics: ["t"]) }
+        #expect(error?.message.contains("SSL") == true, "\(String(describing: error))")
+    }
+
     /// With one broker of its own, since it goes down and lets in only who may come.
     @Test func aBrokerThatRefusesAndOneThatRestartsLoseNothing() throws {
         let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-sasl.\(getpid())", arguments: ["--sasl"])
@@ -74,6 +81,7 @@ import TestServices
         read += try consumer.read(timeout: 60) { records, _ in read.count + records.count >= 4000 }
         #expect(read.map(\.value) == (0..<4000).map { "\($0)" })
         #expect((consumer as? KafkaConsumer)?.lastError == nil)
+        #expect((consumer as? KafkaConsumer)?.isConnected == true)
         consumer.close()
         producer.close()
     }
