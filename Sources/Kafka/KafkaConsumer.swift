@@ -25,7 +25,8 @@ public final class KafkaConsumer: LogConsumer {
         topic = options.topic
         group = options.group
         listener = options.listener
-        let properties = try log.consumerConfiguration(clientId: options.clientId, memoryBytes: options.memoryBytes, group: options.group)
+        let properties = try log.consumerConfiguration(
+            clientId: options.clientId, memoryBytes: options.memoryBytes, group: options.group)
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         queue = rd_kafka_queue_get_consumer(client.handle)
         batch = ConsumedBatch()
@@ -126,7 +127,9 @@ public final class KafkaConsumer: LogConsumer {
                 // An assignment that was lost before it was answered is revoked next; there is no use in starting it.
                 let starts = partitions.isEmpty ? [] : try listener.assigned(partitions, consumer: self)
                 guard starts.count == partitions.count else {
-                    throw LogError(.fatal, code: "log.assignment", "\(partitions.count) partitions of \(topic) were assigned, but \(starts.count) starts given")
+                    throw LogError(
+                        .fatal, code: "log.assignment",
+                        "\(partitions.count) partitions of \(topic) were assigned, but \(starts.count) starts given")
                 }
                 let list = PartitionList(owning: etl_take_rebalance(client.state).partitions)
                 try assign(list, partitions, starts)
@@ -189,7 +192,9 @@ public final class KafkaConsumer: LogConsumer {
         batch.release()
         if positions.isEmpty { return }
         for at in positions where !assigned.contains(at.partition) {
-            throw LogError(.abortable, code: "log.membership_lost", "partition \(at.partition) of topic \(topic) isn't assigned here; it can't be moved to offset \(at.offset)")
+            throw LogError(
+                .abortable, code: "log.membership_lost",
+                "partition \(at.partition) of topic \(topic) isn't assigned here; it can't be moved to offset \(at.offset)")
         }
         let deadline = Deadline(30_000)
         while true {
@@ -229,8 +234,9 @@ public final class KafkaConsumer: LogConsumer {
                 if let moved = positions.last(where: { $0.partition == element.partition }) {
                     rd_kafka_topic_partition_list_set_offset(list.pointer, topic, element.partition, moved.offset)
                 } else if element.offset < 0 {
-                    rd_kafka_topic_partition_list_set_offset(list.pointer, topic, element.partition,
-                                                             starts[element.partition] ?? Int64(RD_KAFKA_OFFSET_BEGINNING))
+                    rd_kafka_topic_partition_list_set_offset(
+                        list.pointer, topic, element.partition,
+                        starts[element.partition] ?? Int64(RD_KAFKA_OFFSET_BEGINNING))
                 }
             }
             let error = rd_kafka_assign(client.handle, list.pointer)
@@ -289,6 +295,7 @@ public final class KafkaConsumer: LogConsumer {
 }
 
 func missing(_ topic: String) -> LogError {
-    LogError(.configuration, code: "log.topic_missing", "topic \(topic) doesn't exist: create it, for instance with 'etl topics create'",
-             cause: "UNKNOWN_TOPIC_OR_PART")
+    LogError(
+        .configuration, code: "log.topic_missing", "topic \(topic) doesn't exist: create it, for instance with 'etl topics create'",
+        cause: "UNKNOWN_TOPIC_OR_PART")
 }

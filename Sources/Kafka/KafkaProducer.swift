@@ -24,9 +24,10 @@ public final class KafkaProducer: LogProducer {
         }
         let limit = inquirer.lowestMessageLimit(of: topics, timeoutMs: 3000)
         inquirer.destroy(waitMs: 0)
-        let properties = try log.producerConfiguration(clientId: options.clientId, memoryBytes: options.memoryBytes,
-                                                       messageLimit: limit, transactionalId: options.transactionalId,
-                                                       transactionTimeoutMs: options.transactionTimeoutMs)
+        let properties = try log.producerConfiguration(
+            clientId: options.clientId, memoryBytes: options.memoryBytes,
+            messageLimit: limit, transactionalId: options.transactionalId,
+            transactionTimeoutMs: options.transactionTimeoutMs)
         client = try Client(RD_KAFKA_PRODUCER, properties, servers: log.servers, log: log.log)
         sending = SendBuffer(partitionCounts: partitionCounts)
         try client.connect(timeoutMs: log.connectTimeoutMs)
@@ -57,8 +58,9 @@ public final class KafkaProducer: LogProducer {
             if let wrong = sending.sort(records, number: number) {
                 for _ in 0...records.count { etl_acknowledge(client.state, number) }
                 let record = records[wrong]
-                throw LogError(.configuration, code: "log.partition_missing",
-                               "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
+                throw LogError(
+                    .configuration, code: "log.partition_missing",
+                    "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
             }
             sending.produce(client, number: number, records)
         }
@@ -90,7 +92,8 @@ public final class KafkaProducer: LogProducer {
         try throwFailure()
         if error.rawValue != 0 {
             let left = rd_kafka_outq_len(client.handle)
-            throw KafkaErrors.error(error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
+            throw KafkaErrors.error(
+                error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
         }
     }
 
@@ -112,7 +115,9 @@ public final class KafkaProducer: LogProducer {
             reason = string(text)
         }
         let others = state.pointee.failed > 1 ? " (and \(state.pointee.failed - 1) more)" : ""
-        let what = "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), partition \(state.pointee.failed_partition)\(others)"
+        let what =
+            "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), "
+            + "partition \(state.pointee.failed_partition)\(others)"
         var error = KafkaErrors.error(code, what, reason: reason)
         if fatal.rawValue != 0 {
             (error.kind, error.code) = KafkaErrors.classify(fatal, fatal: true)

@@ -17,7 +17,9 @@ extension Client {
         rd_kafka_DescribeConfigs(handle, &resources, resources.count, options, queue)
         guard let event = rd_kafka_queue_poll(queue, timeoutMs + 1000) else { return nil }
         defer { rd_kafka_event_destroy(event) }
-        guard rd_kafka_event_error(event).rawValue == 0, let result = rd_kafka_event_DescribeConfigs_result(event) else { return nil }
+        guard rd_kafka_event_error(event).rawValue == 0, let result = rd_kafka_event_DescribeConfigs_result(event) else {
+            return nil
+        }
         var count = 0
         guard let found = rd_kafka_DescribeConfigs_result_resources(result, &count) else { return nil }
         var lowest: Int?

@@ -27,12 +27,14 @@ extension KafkaProducer {
         try throwFailure()
         if offsets.isEmpty { return }
         guard let consumer = consumer as? KafkaConsumer else {
-            throw LogError(.configuration, code: "log.invalid", "offsets of a consumer of another log can't be part of a Kafka transaction")
+            throw LogError(
+                .configuration, code: "log.invalid", "offsets of a consumer of another log can't be part of a Kafka transaction")
         }
         let what = "adding offsets of topic \(consumer.topic), group \(consumer.group), to the transaction"
         // Without a member id the brokers would take the offsets unchecked if the group is empty.
         guard !consumer.client.hasLostAssignment, offsets.allSatisfy({ consumer.assigned.contains($0.partition) }) else {
-            throw LogError(.abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
+            throw LogError(
+                .abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
         }
         guard let metadata = rd_kafka_consumer_group_metadata(consumer.client.handle) else {
             throw LogError(.abortable, code: "log.membership_lost", "\(what): the consumer isn't a member of its group")
@@ -76,7 +78,8 @@ extension KafkaProducer {
 
     private func requireTransactions() throws(LogError) {
         if transactionalId == nil {
-            throw LogError(.configuration, code: "log.invalid", "this producer has no transactional id; it can't take part in a transaction")
+            throw LogError(
+                .configuration, code: "log.invalid", "this producer has no transactional id; it can't take part in a transaction")
         }
     }
 

@@ -45,9 +45,12 @@ import TestServices
         let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-sasl.\(getpid())", arguments: ["--sasl"])
         defer { broker.destroy() }
         func log(_ user: String, _ password: String) throws -> KafkaLog {
-            try KafkaLog(bootstrapServers: broker.bootstrap, properties: [
-                "security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": password,
-            ])
+            try KafkaLog(
+                bootstrapServers: broker.bootstrap,
+                properties: [
+                    "security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": user,
+                    "sasl.password": password,
+                ])
         }
         let wrong = logError { _ = try log("admin", "hunter2").describe(topics: ["t"]) }
         #expect(wrong?.kind == .configuration, "\(String(describing: wrong))")

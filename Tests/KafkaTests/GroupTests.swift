@@ -54,14 +54,17 @@ import TestServices
             while !done() {
                 for member in members { try member.poll() }
                 if Date() > deadline {
-                    throw TimedOut(description: "\(what): \(members.map(\.listener.events)), read \(members.map(\.read.count)) of \(sent)")
+                    throw TimedOut(
+                        description: "\(what): \(members.map(\.listener.events)), read \(members.map(\.read.count)) of \(sent)")
                 }
             }
         }
         try pollAll("first reads") { first.read.count >= 20 }
         let second = try Member(log, topic: topic)
         members.append(second)
-        try pollAll("second joins") { if sent < 4000 { try? feed() }; return second.read.count >= 100 }
+        try pollAll("second joins") {
+            if sent < 4000 { try? feed() }; return second.read.count >= 100
+        }
         try pollAll("both read on") { first.read.count >= 300 }
         members.removeFirst()
         first.consumer.close()
@@ -82,8 +85,10 @@ import TestServices
     /// A consumer that didn't poll for too long loses its partitions, is told so, and joins again by itself.
     @Test func aMemberThatWasAwayTooLongIsToldAndJoinsAgain() throws {
         let said = Mutex<[String]>([])
-        let log = try KafkaLog(bootstrapServers: KafkaBroker.shared().bootstrap,
-                               consumerProperties: ["max.poll.interval.ms": "6000", "session.timeout.ms": "6000"]) { line in
+        let log = try KafkaLog(
+            bootstrapServers: KafkaBroker.shared().bootstrap,
+            consumerProperties: ["max.poll.interval.ms": "6000", "session.timeout.ms": "6000"]
+        ) { line in
             said.withLock { $0.append(line.facility) }
         }
         let topic = try newTopic(log)
