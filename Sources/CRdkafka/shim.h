@@ -36,7 +36,8 @@ struct etl_client {
     char failed_reason[512];
 };
 
-static inline void etl_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *opaque) {
+static inline void etl_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions,
+                                    void *opaque) {
     struct etl_client *client = (struct etl_client *)opaque;
     if (client->closing || client->rebalance_count == 16) {
         if (strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") != 0) rd_kafka_assign(rk, NULL);
@@ -59,8 +60,8 @@ static inline void etl_acknowledge(struct etl_client *client, int64_t send) {
         client->first_open++;
 }
 
-static inline void etl_remember_failure(struct etl_client *client, rd_kafka_resp_err_t err, const char *topic, int32_t partition, size_t bytes,
-                                 const char *reason) {
+static inline void etl_remember_failure(struct etl_client *client, rd_kafka_resp_err_t err, const char *topic, int32_t partition,
+                                        size_t bytes, const char *reason) {
     if (client->failed++) return;
     client->failed_err = err;
     client->failed_partition = partition;
@@ -73,7 +74,8 @@ static inline void etl_delivery_cb(rd_kafka_t *rk, const rd_kafka_message_t *m, 
     struct etl_client *client = (struct etl_client *)opaque;
     (void)rk;
     if (m->err)
-        etl_remember_failure(client, m->err, rd_kafka_topic_name(m->rkt), m->partition, m->len + m->key_len, rd_kafka_err2str(m->err));
+        etl_remember_failure(client, m->err, rd_kafka_topic_name(m->rkt), m->partition, m->len + m->key_len,
+                             rd_kafka_err2str(m->err));
     etl_acknowledge(client, (int64_t)(intptr_t)m->_private);
 }
 
@@ -120,6 +122,16 @@ static inline struct etl_rebalance etl_take_rebalance(struct etl_client *client)
 
 static inline void etl_conf_consumer(rd_kafka_conf_t *conf) { rd_kafka_conf_set_rebalance_cb(conf, etl_rebalance_cb); }
 static inline void etl_conf_producer(rd_kafka_conf_t *conf) { rd_kafka_conf_set_dr_msg_cb(conf, etl_delivery_cb); }
+
+// From now on the callback answers by itself; what is unanswered is answered, as librdkafka waits for that.
+static inline void etl_close_rebalances(rd_kafka_t *rk, struct etl_client *client) {
+    client->closing = 1;
+    while (client->rebalance_count > 0) {
+        struct etl_rebalance change = etl_take_rebalance(client);
+        etl_rebalance_cb(rk, change.err, change.partitions, client);
+        rd_kafka_topic_partition_list_destroy(change.partitions);
+    }
+}
 
 // Waits for one message; comes back early when there is a change of assignment to answer.
 static inline rd_kafka_message_t *etl_wait(rd_kafka_t *rk, struct etl_client *client, int timeout_ms) {

@@ -45,7 +45,8 @@ extension KafkaLog {
         if !requests.isEmpty {
             let results = try send(requests, client)
             for (index, topic) in topics.enumerated() where outcomes[index] == nil {
-                outcomes[index] = results[topic.name]
+                outcomes[index] =
+                    results[topic.name]
                     ?? .failed(LogError(.retriable, code: "log.timed_out", "creating topic \(topic.name): no answer for it"))
             }
         }
@@ -70,7 +71,8 @@ extension KafkaLog {
     /// Asks the controller, and waits until the topics can be seen.
     private func send(_ requests: [OpaquePointer?], _ client: Client) throws(LogError) -> [String: TopicCreation] {
         guard let queue = rd_kafka_queue_new(client.handle),
-              let options = rd_kafka_AdminOptions_new(client.handle, RD_KAFKA_ADMIN_OP_CREATETOPICS) else {
+            let options = rd_kafka_AdminOptions_new(client.handle, RD_KAFKA_ADMIN_OP_CREATETOPICS)
+        else {
             throw LogError(.fatal, code: "log.fatal", "no memory to create topics")
         }
         defer {
@@ -87,10 +89,12 @@ extension KafkaLog {
         defer { rd_kafka_event_destroy(event) }
         let error = rd_kafka_event_error(event)
         if error.rawValue != 0 {
-            throw KafkaErrors.error(error, "creating topics on Kafka at \(servers)", reason: string(rd_kafka_event_error_string(event)))
+            throw KafkaErrors.error(
+                error, "creating topics on Kafka at \(servers)", reason: string(rd_kafka_event_error_string(event)))
         }
         var count = 0
-        guard let result = rd_kafka_event_CreateTopics_result(event), let list = rd_kafka_CreateTopics_result_topics(result, &count) else {
+        guard let result = rd_kafka_event_CreateTopics_result(event), let list = rd_kafka_CreateTopics_result_topics(result, &count)
+        else {
             throw LogError(.fatal, code: "log.fatal", "creating topics on Kafka at \(servers): an answer of another kind")
         }
         var outcomes: [String: TopicCreation] = [:]
@@ -102,8 +106,10 @@ extension KafkaLog {
             } else if error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS {
                 outcomes[name] = .existed
             } else {
-                outcomes[name] = .failed(KafkaErrors.error(error, "creating topic \(name)",
-                                                           reason: string(rd_kafka_topic_result_error_string(list[index]))))
+                outcomes[name] = .failed(
+                    KafkaErrors.error(
+                        error, "creating topic \(name)",
+                        reason: string(rd_kafka_topic_result_error_string(list[index]))))
             }
         }
         for (name, outcome) in outcomes where outcome == .created { try waitUntilVisible(name, client) }

@@ -60,9 +60,12 @@ final class Client {
     let voice: ClientVoice
     let servers: String
     private var isDestroyed = false
+    var nextProbe = Deadline(0)
 
-    init(_ type: rd_kafka_type_t, _ properties: consuming Properties, servers: String,
-         log: (@Sendable (KafkaLogLine) -> Void)?) throws(LogError) {
+    init(
+        _ type: rd_kafka_type_t, _ properties: consuming Properties, servers: String,
+        log: (@Sendable (KafkaLogLine) -> Void)?
+    ) throws(LogError) {
         voice = ClientVoice(log: log)
         self.servers = servers
         let context = Unmanaged.passRetained(voice)
@@ -93,7 +96,8 @@ final class Client {
             rd_kafka_conf_destroy(conf)
             etl_client_free(state)
             context.release()
-            throw LogError(.configuration, code: "log.property_value", "Kafka's client can't be made with these properties: \(string(text))")
+            throw LogError(
+                .configuration, code: "log.property_value", "Kafka's client can't be made with these properties: \(string(text))")
         }
         self.handle = handle
         self.state = state
@@ -136,15 +140,17 @@ final class Client {
     func destroy(waitMs: Int) {
         guard !isDestroyed else { return }
         isDestroyed = true
-        state.pointee.closing = 1
+        etl_close_rebalances(handle, state)
         let remains = Remains(handle: handle, state: state)
         let work = Unmanaged.passRetained(remains)
         var thread = pthread_t()
-        let failed = pthread_create(&thread, nil, { argument in
-            guard let argument else { return nil }
-            Unmanaged<Remains>.fromOpaque(argument).takeRetainedValue().destroy()
-            return nil
-        }, work.toOpaque())
+        let failed = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<Remains>.fromOpaque(argument).takeRetainedValue().destroy()
+                return nil
+            }, work.toOpaque())
         if failed != 0 { return }  // no thread to be had: the instance is left to the end of the process
         pthread_detach(thread)
         let deadline = Deadline(Int64(waitMs))

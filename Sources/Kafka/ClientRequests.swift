@@ -34,27 +34,33 @@ extension Client {
     func committed(group: String, topic: String, _ partitions: [Int32]) throws(LogError) -> [Int64?] {
         if partitions.isEmpty { return [] }
         // Longer than any transaction may take: a broker ends a dead producer's after transaction.timeout.ms.
-        let deadline = Deadline(90_000)
+        let pending = Deadline(90_000)
+        let away = Deadline(15_000)
         let what = "asking for the offsets of group \(group) on topic \(topic)"
         while true {
             let list = PartitionList(topic: topic, partitions)
-            var error = rd_kafka_committed(handle, list.pointer, deadline.slice(10_000))
+            var error = rd_kafka_committed(handle, list.pointer, 10_000)
             if error.rawValue == 0 { error = list.firstError?.error ?? RD_KAFKA_RESP_ERR_NO_ERROR }
             if error.rawValue == 0 { return list.elements.map { $0.offset >= 0 ? $0.offset : nil } }
             let failure = KafkaErrors.error(error, what)
-            if failure.kind != .retriable || deadline.isOver { throw failure }
+            let isPending = error == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT
+            if failure.kind != .retriable || (isPending ? pending : away).isOver { throw failure }
             pause(ms: 100)
         }
     }
 
+    /// Whether partitions may be another member's already. librdkafka's own flag isn't raised where the member was away too
+    /// long during a rebalance; but then it has left the group, and has no member id.
+    var hasLostAssignment: Bool {
+        if rd_kafka_assignment_lost(handle) != 0 { return true }
+        guard let member = rd_kafka_memberid(handle) else { return true }
+        defer { rd_kafka_mem_free(handle, member) }
+        return member.pointee == 0
+    }
+
     /// Leaves the group; what is assigned is given up without asking anybody.
     func leaveGroup(timeoutMs: Int64) {
-        state.pointee.closing = 1
-        while state.pointee.rebalance_count > 0 {  // librdkafka waits for an answer to these
-            let change = etl_take_rebalance(state)
-            etl_rebalance_cb(handle, change.err, change.partitions, state)
-            rd_kafka_topic_partition_list_destroy(change.partitions)
-        }
+        etl_close_rebalances(handle, state)
         guard let queue = rd_kafka_queue_new(handle) else { return }
         defer { rd_kafka_queue_destroy(queue) }
         if let error = rd_kafka_consumer_close_queue(handle, queue) {
@@ -66,6 +72,16 @@ extension Client {
         while rd_kafka_consumer_closed(handle) == 0, !deadline.isOver {
             if rd_kafka_consume_batch_queue(queue, deadline.slice(50), &message, 1) > 0 { rd_kafka_message_destroy(message) }
         }
+    }
+
+    /// librdkafka says when connections break, not when they are back: after a report that they broke, asks, now and then.
+    func noticeRecovery() {
+        guard voice.lastError != nil || !voice.isConnected, nextProbe.isOver else { return }
+        nextProbe = Deadline(1000)
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        if rd_kafka_metadata(handle, 0, nil, &metadata, 100).rawValue != 0 { return }
+        rd_kafka_metadata_destroy(metadata)
+        voice.succeeded()
     }
 
     /// Between two tries.

@@ -111,14 +111,16 @@ struct ConsumedBatch: ~Copyable {
     @inline(never)
     private mutating func copyHeaders(_ headers: OpaquePointer?) -> UnsafeBufferPointer<LogHeader> {
         let total = rd_kafka_header_cnt(headers)
-        let list = arena.allocate(max(total, 1) * MemoryLayout<LogHeader>.stride).bindMemory(to: LogHeader.self, capacity: max(total, 1))
+        let list = arena.allocate(max(total, 1) * MemoryLayout<LogHeader>.stride).bindMemory(
+            to: LogHeader.self, capacity: max(total, 1))
         var index = 0
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?
         var size = 0
         while index < total, rd_kafka_header_get_all(headers, index, &name, &value, &size).rawValue == 0 {
-            list[index] = LogHeader(name: UnsafeRawBufferPointer(start: name, count: name.map { strlen($0) } ?? 0),
-                                    value: UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))
+            list[index] = LogHeader(
+                name: UnsafeRawBufferPointer(start: name, count: name.map { strlen($0) } ?? 0),
+                value: UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))
             index += 1
         }
         return UnsafeBufferPointer(start: list, count: index)
@@ -141,7 +143,8 @@ struct ConsumedBatch: ~Copyable {
     func forEachError(_ body: (UnsafeMutablePointer<rd_kafka_message_t>) -> Void) {
         for i in 0..<count {
             guard let message = messages[i], message.pointee.err.rawValue != 0,
-                  message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF else { continue }
+                message.pointee.err != RD_KAFKA_RESP_ERR__PARTITION_EOF
+            else { continue }
             body(message)
         }
     }

@@ -15,6 +15,8 @@ public final class KafkaConsumer: LogConsumer {
     /// Partitions that are ours, in the order they came.
     private(set) var assigned: [Int32] = []
     private var paused: Set<Int32> = []
+    /// Where each assigned partition was last set to start.
+    private var starts: [Int32: Int64] = [:]
     /// An error that came after records which had to be handed out first.
     private var pendingError: LogError?
     private var isClosed = false
@@ -23,7 +25,8 @@ public final class KafkaConsumer: LogConsumer {
         topic = options.topic
         group = options.group
         listener = options.listener
-        let properties = try log.consumerConfiguration(clientId: options.clientId, memoryBytes: options.memoryBytes, group: options.group)
+        let properties = try log.consumerConfiguration(
+            clientId: options.clientId, memoryBytes: options.memoryBytes, group: options.group)
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         queue = rd_kafka_queue_get_consumer(client.handle)
         batch = ConsumedBatch()
@@ -67,7 +70,7 @@ public final class KafkaConsumer: LogConsumer {
             if client.state.pointee.rebalance_count == 0, deadline.isOver { break }
         }
         // Lost partitions may be another's already: nothing of them goes out. Other changes wait until this batch is done with.
-        if client.state.pointee.rebalance_count > 0, rd_kafka_assignment_lost(client.handle) != 0 { try answerRebalances() }
+        if client.state.pointee.rebalance_count > 0, client.hasLostAssignment { try answerRebalances() }
         batch.convert()
         if batch.errors > 0 { sortErrors() }
         if batch.records.count > 0 || batch.ends.count > 0 {
@@ -75,6 +78,8 @@ public final class KafkaConsumer: LogConsumer {
         } else if let error = pendingError {
             pendingError = nil
             throw error
+        } else {
+            client.noticeRecovery()
         }
         return LogBatch(records: batch.records, ends: batch.ends)
     }
@@ -122,7 +127,9 @@ public final class KafkaConsumer: LogConsumer {
                 // An assignment that was lost before it was answered is revoked next; there is no use in starting it.
                 let starts = partitions.isEmpty ? [] : try listener.assigned(partitions, consumer: self)
                 guard starts.count == partitions.count else {
-                    throw LogError(.fatal, code: "log.assignment", "\(partitions.count) partitions of \(topic) were assigned, but \(starts.count) starts given")
+                    throw LogError(
+                        .fatal, code: "log.assignment",
+                        "\(partitions.count) partitions of \(topic) were assigned, but \(starts.count) starts given")
                 }
                 let list = PartitionList(owning: etl_take_rebalance(client.state).partitions)
                 try assign(list, partitions, starts)
@@ -135,7 +142,7 @@ public final class KafkaConsumer: LogConsumer {
     }
 
     private func giveUp(_ partitions: [Int32]) {
-        if rd_kafka_assignment_lost(client.handle) != 0 {
+        if client.hasLostAssignment {
             listener.lost(partitions, consumer: self)
         } else {
             listener.revoking(partitions, consumer: self)
@@ -146,13 +153,14 @@ public final class KafkaConsumer: LogConsumer {
         rd_kafka_rebalance_protocol(client.handle).map { String(cString: $0) == "COOPERATIVE" } ?? false
     }
 
-    private func assign(_ list: borrowing PartitionList, _ partitions: [Int32], _ starts: [StartPosition]) throws(LogError) {
-        for (partition, start) in zip(partitions, starts) {
+    private func assign(_ list: borrowing PartitionList, _ partitions: [Int32], _ positions: [StartPosition]) throws(LogError) {
+        for (partition, start) in zip(partitions, positions) {
             guard let element = rd_kafka_topic_partition_list_find(list.pointer, topic, partition) else { continue }
             switch start {
             case .earliest: element.pointee.offset = Int64(RD_KAFKA_OFFSET_BEGINNING)
             case .offset(let offset): element.pointee.offset = offset
             }
+            starts[partition] = element.pointee.offset
         }
         let what = "starting partitions \(partitions) of topic \(topic)"
         if isCooperative {
@@ -174,6 +182,7 @@ public final class KafkaConsumer: LogConsumer {
         }
         assigned.removeAll { partitions.contains($0) }
         paused.subtract(partitions)
+        for partition in partitions { starts[partition] = nil }
         batch.setAssigned(assigned)
     }
 
@@ -183,7 +192,9 @@ public final class KafkaConsumer: LogConsumer {
         batch.release()
         if positions.isEmpty { return }
         for at in positions where !assigned.contains(at.partition) {
-            throw LogError(.abortable, code: "log.membership_lost", "partition \(at.partition) of topic \(topic) isn't assigned here; it can't be moved to offset \(at.offset)")
+            throw LogError(
+                .abortable, code: "log.membership_lost",
+                "partition \(at.partition) of topic \(topic) isn't assigned here; it can't be moved to offset \(at.offset)")
         }
         let deadline = Deadline(30_000)
         while true {
@@ -194,15 +205,46 @@ public final class KafkaConsumer: LogConsumer {
                 if failure.kind == .retriable, !deadline.isOver { continue }
                 throw failure
             }
-            guard let (error, partition) = list.firstError else { return }
-            // _STATE: the partition's fetcher hasn't started yet.
-            let isTransient = error == RD_KAFKA_RESP_ERR__STATE || KafkaErrors.classify(error).kind == .retriable
-            if isTransient, !deadline.isOver {
+            guard let (error, partition) = list.firstError else { break }
+            if error == RD_KAFKA_RESP_ERR__STATE {  // it isn't being fetched: its offset was out of range
+                try restart(positions)
+                break
+            }
+            if KafkaErrors.classify(error).kind == .retriable, !deadline.isOver {
                 client.pause(ms: 20)
                 continue
             }
             throw KafkaErrors.error(error, "moving to another offset of topic \(topic), partition \(partition)")
         }
+        for at in positions { starts[at.partition] = at.offset }
+    }
+
+    /// Assigns partitions anew at other offsets.
+    private func restart(_ positions: [PartitionOffset]) throws(LogError) {
+        let what = "starting topic \(topic) at other offsets"
+        if isCooperative {
+            let list = PartitionList(topic: topic, positions)
+            if let error = rd_kafka_incremental_unassign(client.handle, list.pointer) { throw KafkaErrors.consume(error, what) }
+            if let error = rd_kafka_incremental_assign(client.handle, list.pointer) { throw KafkaErrors.consume(error, what) }
+        } else {
+            // The whole assignment is given at once: the others go on after what was handed out of them.
+            let list = PartitionList(topic: topic, assigned)
+            _ = rd_kafka_position(client.handle, list.pointer)
+            for element in list.elements {
+                if let moved = positions.last(where: { $0.partition == element.partition }) {
+                    rd_kafka_topic_partition_list_set_offset(list.pointer, topic, element.partition, moved.offset)
+                } else if element.offset < 0 {
+                    rd_kafka_topic_partition_list_set_offset(
+                        list.pointer, topic, element.partition,
+                        starts[element.partition] ?? Int64(RD_KAFKA_OFFSET_BEGINNING))
+                }
+            }
+            let error = rd_kafka_assign(client.handle, list.pointer)
+            if error.rawValue != 0 { throw KafkaErrors.error(error, what) }
+        }
+        let again = Array(isCooperative ? paused.intersection(positions.map(\.partition)) : paused)
+        paused.subtract(again)
+        try pause(again)
     }
 
     public func pause(_ partitions: [Int32]) throws(LogError) {
@@ -253,6 +295,7 @@ public final class KafkaConsumer: LogConsumer {
 }
 
 func missing(_ topic: String) -> LogError {
-    LogError(.configuration, code: "log.topic_missing", "topic \(topic) doesn't exist: create it, for instance with 'etl topics create'",
-             cause: "UNKNOWN_TOPIC_OR_PART")
+    LogError(
+        .configuration, code: "log.topic_missing", "topic \(topic) doesn't exist: create it, for instance with 'etl topics create'",
+        cause: "UNKNOWN_TOPIC_OR_PART")
 }

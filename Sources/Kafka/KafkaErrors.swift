@@ -147,8 +147,10 @@ enum KafkaErrors {
 
     /// What a code means where nothing more is known. `fatal`, `requiresAbort`, `retriable`: what librdkafka says of this
     /// occurrence (rd_kafka_error_is_fatal, …_txn_requires_abort, …_is_retriable); it knows the state of its transaction.
-    static func classify(_ error: rd_kafka_resp_err_t, fatal: Bool = false, requiresAbort: Bool = false,
-                         retriable: Bool = false) -> (kind: LogError.Kind, code: String) {
+    static func classify(
+        _ error: rd_kafka_resp_err_t, fatal: Bool = false, requiresAbort: Bool = false,
+        retriable: Bool = false
+    ) -> (kind: LogError.Kind, code: String) {
         let row = table[error.rawValue]
         if let row, row.kind == .fenced { return (.fenced, row.code) }
         if fatal {
@@ -178,10 +180,12 @@ enum KafkaErrors {
     /// The same for an error object, which is destroyed.
     static func consume(_ error: OpaquePointer, _ what: String) -> LogError {
         let code = rd_kafka_error_code(error)
-        let (kind, dotted) = classify(code, fatal: rd_kafka_error_is_fatal(error) != 0,
-                                      requiresAbort: rd_kafka_error_txn_requires_abort(error) != 0,
-                                      retriable: rd_kafka_error_is_retriable(error) != 0)
-        let result = LogError(kind, code: dotted, sentence(what, String(cString: rd_kafka_error_string(error)), dotted), cause: name(code))
+        let (kind, dotted) = classify(
+            code, fatal: rd_kafka_error_is_fatal(error) != 0,
+            requiresAbort: rd_kafka_error_txn_requires_abort(error) != 0,
+            retriable: rd_kafka_error_is_retriable(error) != 0)
+        let result = LogError(
+            kind, code: dotted, sentence(what, String(cString: rd_kafka_error_string(error)), dotted), cause: name(code))
         rd_kafka_error_destroy(error)
         return result
     }

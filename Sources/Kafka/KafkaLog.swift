@@ -27,9 +27,11 @@ public final class KafkaLog: RecordLog {
     ///     They win over this module's tuning, but not over what delivery guarantees rest on.
     ///   - log: gets librdkafka's log lines, on librdkafka's threads; nil: they go nowhere.
     /// - Throws: `log.property_unknown`, `log.property_value`, `log.property_forbidden`; values of secrets aren't shown.
-    public init(bootstrapServers: String, properties: [String: String] = [:], consumerProperties: [String: String] = [:],
-                producerProperties: [String: String] = [:], connectTimeoutMs: Int64 = 5000,
-                log: (@Sendable (KafkaLogLine) -> Void)? = nil) throws(LogError) {
+    public init(
+        bootstrapServers: String, properties: [String: String] = [:], consumerProperties: [String: String] = [:],
+        producerProperties: [String: String] = [:], connectTimeoutMs: Int64 = 5000,
+        log: (@Sendable (KafkaLogLine) -> Void)? = nil
+    ) throws(LogError) {
         servers = bootstrapServers
         self.properties = properties
         self.consumerProperties = consumerProperties
@@ -37,7 +39,8 @@ public final class KafkaLog: RecordLog {
         self.connectTimeoutMs = connectTimeoutMs
         self.log = log
         if servers.allSatisfy({ $0 == " " || $0 == "," }) {
-            throw LogError(.configuration, code: "log.property_value", "bootstrap_servers is empty: name at least one broker as host:port")
+            throw LogError(
+                .configuration, code: "log.property_value", "bootstrap_servers is empty: name at least one broker as host:port")
         }
         _ = try consumerConfiguration(clientId: "etl", memoryBytes: 64 << 20)
         _ = try producerConfiguration(clientId: "etl", memoryBytes: 64 << 20)
@@ -89,11 +92,14 @@ public final class KafkaLog: RecordLog {
         return result
     }
 
-    func producerConfiguration(clientId: String, memoryBytes: Int, transactionalId: String? = nil,
-                               transactionTimeoutMs: Int32 = 0) throws(LogError) -> Properties {
+    func producerConfiguration(
+        clientId: String, memoryBytes: Int, messageLimit: Int? = nil,
+        transactionalId: String? = nil, transactionTimeoutMs: Int32 = 0
+    ) throws(LogError) -> Properties {
         let result = try commonConfiguration(clientId: clientId)
         result.tune("linger.ms", 5)
-        result.tune("batch.size", 1_000_000)
+        // A record's framing isn't counted exactly; 2 KB leave room for it.
+        result.tune("batch.size", messageLimit.map { min(max($0 - 2048, 1), 1_000_000) } ?? 1_000_000)
         result.tune("batch.num.messages", 10_000)
         result.tune("queue.buffering.max.messages", 1_000_000)
         result.tune("queue.buffering.max.kbytes", min(max(memoryBytes, 1 << 20) >> 10, 2_147_483_647))

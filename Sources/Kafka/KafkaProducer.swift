@@ -17,13 +17,17 @@ public final class KafkaProducer: LogProducer {
         transactionalId = options.transactionalId
         transactionTimeoutMs = options.transactionTimeoutMs
         // Asked of a consumer's handle: a producer's question would make the topic.
-        partitionCounts = try log.describe(topics: topics).enumerated().map { (index, topic) throws(LogError) -> Int32 in
-            guard let topic else { throw missing(options.topics[index]) }
-            return topic.partitions
+        let inquirer = try log.inquirer()
+        partitionCounts = try topics.map { topic throws(LogError) -> Int32 in
+            guard let description = try inquirer.describe(topic, timeoutMs: log.connectTimeoutMs) else { throw missing(topic) }
+            return description.partitions
         }
-        let properties = try log.producerConfiguration(clientId: options.clientId, memoryBytes: options.memoryBytes,
-                                                       transactionalId: options.transactionalId,
-                                                       transactionTimeoutMs: options.transactionTimeoutMs)
+        let limit = inquirer.lowestMessageLimit(of: topics, timeoutMs: 3000)
+        inquirer.destroy(waitMs: 0)
+        let properties = try log.producerConfiguration(
+            clientId: options.clientId, memoryBytes: options.memoryBytes,
+            messageLimit: limit, transactionalId: options.transactionalId,
+            transactionTimeoutMs: options.transactionTimeoutMs)
         client = try Client(RD_KAFKA_PRODUCER, properties, servers: log.servers, log: log.log)
         sending = SendBuffer(partitionCounts: partitionCounts)
         try client.connect(timeoutMs: log.connectTimeoutMs)
@@ -54,8 +58,9 @@ public final class KafkaProducer: LogProducer {
             if let wrong = sending.sort(records, number: number) {
                 for _ in 0...records.count { etl_acknowledge(client.state, number) }
                 let record = records[wrong]
-                throw LogError(.configuration, code: "log.partition_missing",
-                               "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
+                throw LogError(
+                    .configuration, code: "log.partition_missing",
+                    "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
             }
             sending.produce(client, number: number, records)
         }
@@ -77,6 +82,7 @@ public final class KafkaProducer: LogProducer {
         if isClosed { return client.state.pointee.first_open - 1 }
         rd_kafka_poll(client.handle, 0)
         try throwFailure()
+        client.noticeRecovery()
         return client.state.pointee.first_open - 1
     }
 
@@ -86,7 +92,8 @@ public final class KafkaProducer: LogProducer {
         try throwFailure()
         if error.rawValue != 0 {
             let left = rd_kafka_outq_len(client.handle)
-            throw KafkaErrors.error(error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
+            throw KafkaErrors.error(
+                error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
         }
     }
 
@@ -108,7 +115,9 @@ public final class KafkaProducer: LogProducer {
             reason = string(text)
         }
         let others = state.pointee.failed > 1 ? " (and \(state.pointee.failed - 1) more)" : ""
-        let what = "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), partition \(state.pointee.failed_partition)\(others)"
+        let what =
+            "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), "
+            + "partition \(state.pointee.failed_partition)\(others)"
         var error = KafkaErrors.error(code, what, reason: reason)
         if fatal.rawValue != 0 {
             (error.kind, error.code) = KafkaErrors.classify(fatal, fatal: true)
@@ -127,7 +136,8 @@ public final class KafkaProducer: LogProducer {
 
     public func close() {
         if isClosed { return }
-        if isInTransaction { try? abort() }
+        // What can't be aborted in time the broker aborts after transaction.timeout.ms, or the next owner of the id.
+        if isInTransaction { try? abort(within: 3000) }
         isClosed = true
         sending.closeTopics()
         client.destroy(waitMs: 2000)

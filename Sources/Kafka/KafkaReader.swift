@@ -27,7 +27,9 @@ public final class KafkaReader: LogReader {
             throw LogError(.fatal, code: "log.closed", "\(what): the reader was closed")
         }
         defer { rd_kafka_queue_destroy(queue) }
-        if rd_kafka_consume_start_queue(object, partition, from, queue) != 0 { throw KafkaErrors.error(rd_kafka_last_error(), what) }
+        if rd_kafka_consume_start_queue(object, partition, from, queue) != 0 {
+            throw KafkaErrors.error(rd_kafka_last_error(), what)
+        }
         defer {
             batch.release()
             rd_kafka_consume_stop(object, partition)
@@ -47,7 +49,9 @@ public final class KafkaReader: LogReader {
             if batch.records.count > 0 { idle = Deadline(30_000) }
             try throwError(what)
             while rd_kafka_poll(client.handle, 0) > 0 {}
-            if idle.isOver { throw LogError(.retriable, code: "log.timed_out", "\(what): no answer within 30 s; \(client.voice.reason)") }
+            if idle.isOver {
+                throw LogError(.retriable, code: "log.timed_out", "\(what): no answer within 30 s; \(client.voice.reason)")
+            }
         }
     }
 

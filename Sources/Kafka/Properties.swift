@@ -12,9 +12,13 @@ struct Properties: ~Copyable {
         ("enable.auto.offset.store", "false", "offsets are committed with the records they belong to", .consumer),
         ("isolation.level", "read_committed", "records of aborted transactions must not be read", .consumer),
         ("auto.offset.reset", "error", "a lost position must stop the stage, not start it again somewhere", .consumer),
-        ("enable.partition.eof", "true", "the end of a partition moves the committed offset past what a reader doesn't see", .consumer),
+        (
+            "enable.partition.eof", "true", "the end of a partition moves the committed offset past what a reader doesn't see",
+            .consumer
+        ),
         ("allow.auto.create.topics", "false", "a topic made by reading it would have the wrong number of partitions", .consumer),
         ("enable.idempotence", "true", "a retried send must not write its records twice", .producer),
+        ("acks", "-1", "a record that only some replicas have can be lost (-1 is 'all')", .producer),
         ("delivery.report.only.error", "false", "offsets are committed up to what is reported as delivered", .producer),
     ]
 
@@ -51,24 +55,29 @@ struct Properties: ~Copyable {
         guard result != RD_KAFKA_CONF_OK else { return }
         let known = result != RD_KAFKA_CONF_UNKNOWN
         let reason = Self.isSecret(name) ? "its value (not shown) isn't one it can have" : string(text)
-        throw LogError(.configuration, code: known ? "log.property_value" : "log.property_unknown",
-                       known ? "Kafka property \(name) can't be set: \(reason)"
-                             : "Kafka property \(name) isn't known to librdkafka \(KafkaLog.libraryVersion); see its CONFIGURATION.md")
+        let quoted = Self.isSecret(name) ? "set" : "'\(value)'"
+        throw LogError(
+            .configuration, code: known ? "log.property_value" : "log.property_unknown",
+            known
+                ? "Kafka property \(name) can't be \(quoted): \(reason)"
+                : "Kafka property \(name) isn't known to librdkafka \(KafkaLog.libraryVersion); see its CONFIGURATION.md")
     }
 
     /// Applies the user's properties over ours, and checks that what must hold still does.
     func apply(_ properties: [String: String], for role: Role) throws(LogError) {
         for (name, value) in properties.sorted(by: { $0.key < $1.key }) {
             if let instead = Self.elsewhere[name] {
-                throw LogError(.configuration, code: "log.property_forbidden", "Kafka property \(name) can't be set here: \(instead)")
+                throw LogError(
+                    .configuration, code: "log.property_forbidden", "Kafka property \(name) can't be set here: \(instead)")
             }
             try set(name, value)
         }
         // Read back rather than compared by name, so that aliases are seen too.
         for rule in Self.required where rule.of == role {
             guard let value = get(rule.name), value != rule.value else { continue }
-            throw LogError(.configuration, code: "log.property_forbidden",
-                           "Kafka property \(rule.name) can't be \(value), it must stay \(rule.value): \(rule.why)")
+            throw LogError(
+                .configuration, code: "log.property_forbidden",
+                "Kafka property \(rule.name) can't be \(value), it must stay \(rule.value): \(rule.why)")
         }
     }
 

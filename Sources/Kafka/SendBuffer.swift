@@ -89,7 +89,8 @@ struct SendBuffer: ~Copyable {
             }
             var end = from + 1
             while end < records.count, records[Int(messages[end].offset)].topic == source.topic,
-                  records[Int(messages[end].offset)].headers.count == 0 { end += 1 }
+                records[Int(messages[end].offset)].headers.count == 0
+            { end += 1 }
             produceRun(client, topics[Int(source.topic)], from: from, count: end - from, number: number)
             from = end
         }
@@ -97,15 +98,18 @@ struct SendBuffer: ~Copyable {
 
     private func produceRun(_ client: Client, _ topic: OpaquePointer, from: Int, count: Int, number: Int64) {
         let run = messages + from
-        let taken = rd_kafka_produce_batch(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_PARTITION | RD_KAFKA_MSG_F_COPY, run, Int32(count))
+        let taken = rd_kafka_produce_batch(
+            topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_PARTITION | RD_KAFKA_MSG_F_COPY, run, Int32(count))
         if Int(taken) != count { finishRun(client, topic, run, count, number: number) }
     }
 
     /// Goes on with those that weren't taken. After the first that finds the queue full librdkafka takes none of the call, so
     /// the order stays.
     @inline(never)
-    private func finishRun(_ client: Client, _ topic: OpaquePointer, _ run: UnsafeMutablePointer<rd_kafka_message_t>, _ count: Int,
-                           number: Int64) {
+    private func finishRun(
+        _ client: Client, _ topic: OpaquePointer, _ run: UnsafeMutablePointer<rd_kafka_message_t>, _ count: Int,
+        number: Int64
+    ) {
         var left = count
         while true {
             var full = 0
@@ -127,16 +131,20 @@ struct SendBuffer: ~Copyable {
     }
 
     @inline(never)
-    private func produceOne(_ client: Client, _ message: UnsafeMutablePointer<rd_kafka_message_t>, _ source: OutputRecord, number: Int64) {
+    private func produceOne(
+        _ client: Client, _ message: UnsafeMutablePointer<rd_kafka_message_t>, _ source: OutputRecord, number: Int64
+    ) {
         let topic = topics[Int(source.topic)]
         let headers = rd_kafka_headers_new(source.headers.count)
         for header in source.headers {
-            _ = rd_kafka_header_add(headers, header.name.baseAddress?.assumingMemoryBound(to: CChar.self), header.name.count,
-                                    header.value.baseAddress, header.value.count)
+            _ = rd_kafka_header_add(
+                headers, header.name.baseAddress?.assumingMemoryBound(to: CChar.self), header.name.count,
+                header.value.baseAddress, header.value.count)
         }
         while true {
-            let error = etl_produce(client.handle, topic, source.partition, message.pointee.key, message.pointee.key_len,
-                                    message.pointee.payload, message.pointee.len, headers, message.pointee._private)
+            let error = etl_produce(
+                client.handle, topic, source.partition, message.pointee.key, message.pointee.key_len,
+                message.pointee.payload, message.pointee.len, headers, message.pointee._private)
             if error.rawValue == 0 { return }
             if error == RD_KAFKA_RESP_ERR__QUEUE_FULL {
                 rd_kafka_poll(client.handle, 100)
@@ -150,9 +158,12 @@ struct SendBuffer: ~Copyable {
 
     /// librdkafka won't report on this record: it is done, and has failed.
     @inline(never)
-    private func refuse(_ client: Client, _ topic: OpaquePointer, _ message: rd_kafka_message_t, _ error: rd_kafka_resp_err_t, number: Int64) {
-        etl_remember_failure(client.state, error, rd_kafka_topic_name(topic), message.partition, message.len + message.key_len,
-                             rd_kafka_err2str(error))
+    private func refuse(
+        _ client: Client, _ topic: OpaquePointer, _ message: rd_kafka_message_t, _ error: rd_kafka_resp_err_t, number: Int64
+    ) {
+        etl_remember_failure(
+            client.state, error, rd_kafka_topic_name(topic), message.partition, message.len + message.key_len,
+            rd_kafka_err2str(error))
         etl_acknowledge(client.state, number)
     }
 

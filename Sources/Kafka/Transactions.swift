@@ -27,15 +27,14 @@ extension KafkaProducer {
         try throwFailure()
         if offsets.isEmpty { return }
         guard let consumer = consumer as? KafkaConsumer else {
-            throw LogError(.configuration, code: "log.invalid", "offsets of a consumer of another log can't be part of a Kafka transaction")
+            throw LogError(
+                .configuration, code: "log.invalid", "offsets of a consumer of another log can't be part of a Kafka transaction")
         }
         let what = "adding offsets of topic \(consumer.topic), group \(consumer.group), to the transaction"
         // Without a member id the brokers would take the offsets unchecked if the group is empty.
-        let member = rd_kafka_memberid(consumer.client.handle)
-        defer { rd_kafka_mem_free(consumer.client.handle, member) }
-        guard let member, member.pointee != 0, rd_kafka_assignment_lost(consumer.client.handle) == 0,
-              offsets.allSatisfy({ consumer.assigned.contains($0.partition) }) else {
-            throw LogError(.abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
+        guard !consumer.client.hasLostAssignment, offsets.allSatisfy({ consumer.assigned.contains($0.partition) }) else {
+            throw LogError(
+                .abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
         }
         guard let metadata = rd_kafka_consumer_group_metadata(consumer.client.handle) else {
             throw LogError(.abortable, code: "log.membership_lost", "\(what): the consumer isn't a member of its group")
@@ -62,12 +61,15 @@ extension KafkaProducer {
             throw error
         }
         isInTransaction = false
+        if client.voice.lastError != nil { client.voice.succeeded() }
     }
 
-    public func abort() throws(LogError) {
+    public func abort() throws(LogError) { try abort(within: Int64(transactionTimeoutMs) + 30_000) }
+
+    func abort(within timeoutMs: Int64) throws(LogError) {
         try checkOpen()
         try requireTransactions()
-        try retry(for: Int64(transactionTimeoutMs) + 30_000, "aborting a transaction of \(transactionalId ?? "")") {
+        try retry(for: timeoutMs, "aborting a transaction of \(transactionalId ?? "")") {
             rd_kafka_abort_transaction(client.handle, $0)
         }
         isInTransaction = false
@@ -76,7 +78,8 @@ extension KafkaProducer {
 
     private func requireTransactions() throws(LogError) {
         if transactionalId == nil {
-            throw LogError(.configuration, code: "log.invalid", "this producer has no transactional id; it can't take part in a transaction")
+            throw LogError(
+                .configuration, code: "log.invalid", "this producer has no transactional id; it can't take part in a transaction")
         }
     }
 

@@ -15,8 +15,10 @@ import Testing
         var retriable = false
         var testDescription: String { KafkaErrors.name(error) + (fatal ? " fatal" : "") + (requiresAbort ? " abort" : "") }
 
-        init(_ error: rd_kafka_resp_err_t, _ kind: LogError.Kind, _ code: String, fatal: Bool = false, requiresAbort: Bool = false,
-             retriable: Bool = false) {
+        init(
+            _ error: rd_kafka_resp_err_t, _ kind: LogError.Kind, _ code: String, fatal: Bool = false, requiresAbort: Bool = false,
+            retriable: Bool = false
+        ) {
             (self.error, self.kind, self.code) = (error, kind, code)
             (self.fatal, self.requiresAbort, self.retriable) = (fatal, requiresAbort, retriable)
         }

@@ -6,9 +6,12 @@ import Synchronization
 import TestServices
 
 /// A log on the shared broker and fresh topics.
-func kafka(_ properties: [String: String] = [:], consumer: [String: String] = [:], producer: [String: String] = [:]) throws -> KafkaLog {
-    try KafkaLog(bootstrapServers: KafkaBroker.shared().bootstrap, properties: properties, consumerProperties: consumer,
-                 producerProperties: producer)
+func kafka(_ properties: [String: String] = [:], consumer: [String: String] = [:], producer: [String: String] = [:]) throws
+    -> KafkaLog
+{
+    try KafkaLog(
+        bootstrapServers: KafkaBroker.shared().bootstrap, properties: properties, consumerProperties: consumer,
+        producerProperties: producer)
 }
 
 func newTopic(_ log: KafkaLog, partitions: Int32 = 1, properties: [String: String] = [:]) throws -> String {
@@ -58,9 +61,11 @@ extension LogProducer {
             let memory = batch.arena.allocate(max(headers.count, 1) * MemoryLayout<LogHeader>.stride)
                 .bindMemory(to: LogHeader.self, capacity: max(headers.count, 1))
             for (i, header) in headers.enumerated() { memory[i] = header }
-            batch.append(OutputRecord(key: bytes(record.key), value: bytes(record.value),
-                                      headers: UnsafeBufferPointer(start: memory, count: headers.count),
-                                      topic: record.topic, partition: record.partition))
+            batch.append(
+                OutputRecord(
+                    key: bytes(record.key), value: bytes(record.value),
+                    headers: UnsafeBufferPointer(start: memory, count: headers.count),
+                    topic: record.topic, partition: record.partition))
         }
         try send(batch)
     }
@@ -96,12 +101,15 @@ struct TimedOut: Error, CustomStringConvertible {
 extension LogConsumer {
     /// Polls until `enough` says so of everything read and every end seen so far.
     @discardableResult
-    func read(batch: Int = 1000, timeout: TimeInterval = 30, until enough: ([Copied], [PartitionOffset]) -> Bool) throws -> [Copied] {
+    func read(batch: Int = 1000, timeout: TimeInterval = 30, until enough: ([Copied], [PartitionOffset]) -> Bool) throws -> [Copied]
+    {
         var records: [Copied] = []
         var ends: [PartitionOffset] = []
         let deadline = Date().addingTimeInterval(timeout)
         while !enough(records, ends) {
-            if Date() > deadline { throw TimedOut(description: "read only \(records.count) records: \(records.suffix(5)), ends \(ends)") }
+            if Date() > deadline {
+                throw TimedOut(description: "read only \(records.count) records: \(records.suffix(5)), ends \(ends)")
+            }
             let found = try poll(timeoutMs: 100, maxRecords: batch)
             records += found.records.map(Copied.init)
             ends += Array(found.ends)

@@ -48,7 +48,9 @@ import TestServices
         let error = logError { _ = try consumer.read(count: 1) }
         #expect(error?.kind == .offsetOutOfRange)
         #expect(error?.code == "log.offset_out_of_range")
-        for word in [topic, "partition 0", "100"] { #expect(error?.message.contains(word) == true, "\(word): \(error?.message ?? "")") }
+        for word in [topic, "partition 0", "100"] {
+            #expect(error?.message.contains(word) == true, "\(word): \(error?.message ?? "")")
+        }
         try consumer.seek([PartitionOffset(partition: 0, offset: 1)])
         #expect(try consumer.read(count: 2).map(\.value) == ["1", "2"])
         consumer.close()

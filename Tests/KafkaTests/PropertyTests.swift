@@ -13,13 +13,20 @@ import Testing
     @Test(arguments: [
         Case(properties: ["no.such.thing": "1"], code: "log.property_unknown", words: ["no.such.thing"]),
         Case(properties: ["linger.ms": "soon"], code: "log.property_value", words: ["linger.ms", "soon"]),
-        Case(properties: ["sasl.mechanism ": "hunter2"], code: "log.property_unknown", words: ["sasl.mechanism "], absent: "hunter2"),
-        Case(properties: ["sasl.kerberos.min.time.before.relogin": "hunter2"], code: "log.property_value",
-             words: ["sasl.kerberos.min.time.before.relogin"], absent: "hunter2"),
-        Case(properties: ["security.protocol": "sasl_ssl", "sasl.mechanism": "GSS", "sasl.password": "hunter2"],
-             code: "", words: [], absent: "hunter2"),
-        Case(properties: ["enable.auto.commit": "true"], code: "log.property_forbidden", words: ["enable.auto.commit", "must stay false"]),
-        Case(properties: ["auto.commit.enable": "true"], code: "log.property_forbidden", words: []),
+        Case(
+            properties: ["sasl.mechanism ": "hunter2"], code: "log.property_unknown", words: ["sasl.mechanism "],
+            absent: "hunter2"),
+        Case(
+            properties: ["sasl.kerberos.min.time.before.relogin": "hunter2"], code: "log.property_value",
+            words: ["sasl.kerberos.min.time.before.relogin"], absent: "hunter2"),
+        Case(
+            properties: ["security.protocol": "sasl_ssl", "sasl.mechanism": "GSS", "sasl.password": "hunter2"],
+            code: "", words: [], absent: "hunter2"),
+        Case(
+            properties: ["enable.auto.commit": "true"], code: "log.property_forbidden",
+            words: ["enable.auto.commit", "must stay false"]),
+        Case(properties: ["request.required.acks": "1"], code: "log.property_forbidden", words: ["acks"]),
+        Case(properties: ["acks": "all"], code: "", words: []),
         Case(properties: ["isolation.level": "read_uncommitted"], code: "log.property_forbidden", words: ["isolation.level"]),
         Case(properties: ["auto.offset.reset": "earliest"], code: "log.property_forbidden", words: ["auto.offset.reset", "error"]),
         Case(properties: ["enable.idempotence": "false"], code: "log.property_forbidden", words: ["enable.idempotence"]),

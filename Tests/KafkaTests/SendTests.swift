@@ -21,8 +21,9 @@ import TestServices
                 let topic = Int.random(in: 0...1, using: &random)
                 let partition = Int.random(in: 0..<(topic == 0 ? 3 : 2), using: &random)
                 expected[topic][partition].append("\(send).\(i)")
-                return Written(key: "k", value: "\(send).\(i)", headers: Int.random(in: 0..<10, using: &random) == 0 ? [("h", "1")] : [],
-                               partition: Int32(partition), topic: Int32(topic))
+                return Written(
+                    key: "k", value: "\(send).\(i)", headers: Int.random(in: 0..<10, using: &random) == 0 ? [("h", "1")] : [],
+                    partition: Int32(partition), topic: Int32(topic))
             }
             try producer.send(records)
         }
@@ -54,7 +55,9 @@ import TestServices
         try producer.commit()
         try producer.begin()
         let error = logError {
-            try producer.send([Written(value: "before"), Written(value: String(repeating: "x", count: 30_000)), Written(value: "after")])
+            try producer.send([
+                Written(value: "before"), Written(value: String(repeating: "x", count: 30_000)), Written(value: "after"),
+            ])
             try producer.commit()
         }
         #expect(error?.kind == .abortable)

@@ -43,7 +43,8 @@ public final class KafkaBroker: Sendable {
     public static func uniqueName(_ what: String) -> String { "\(what).\(UUID().uuidString.prefix(8).lowercased())" }
 
     private static func script() throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let own = root.appendingPathComponent("scripts/kafka").path
         if FileManager.default.isExecutableFile(atPath: own) { return own }
         if let named = ProcessInfo.processInfo.environment["ETL_KAFKA_SCRIPT"] { return named }
@@ -73,7 +74,8 @@ public final class KafkaBroker: Sendable {
     private static func removeLeftovers() {
         let folder = NSTemporaryDirectory()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-            guard name.hasPrefix("etl-test-kafka."), let pid = Int32(name.dropFirst("etl-test-kafka.".count)), kill(pid, 0) != 0 else { continue }
+            guard name.hasPrefix("etl-test-kafka."), let pid = Int32(name.dropFirst("etl-test-kafka.".count)), kill(pid, 0) != 0
+            else { continue }
             _ = try? run(["destroy", "\(folder)/\(name)"])
         }
     }
