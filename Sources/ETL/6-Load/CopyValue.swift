@@ -162,7 +162,8 @@ extension CopyBuffer {
         return false
     }
 
-    /// Arrays: dimensions, whether there are nulls, the element type, then the elements as fields. src/backend/utils/adt/arrayfuncs.c
+    /// Arrays: dimensions, whether there are nulls, the element type, then the elements as fields.
+    /// src/backend/utils/adt/arrayfuncs.c
     @inline(never)
     private mutating func putArray(
         _ value: Value, _ column: TargetColumn, _ record: UnsafeRawBufferPointer,

@@ -32,7 +32,8 @@ struct LoadStatements {
         while names.contains(sequence) { sequence += "_" }
         let staging = "pg_temp.etl_staging"
         createStaging = """
-            CREATE TEMP TABLE etl_staging ON COMMIT DELETE ROWS AS SELECT \(columns), 0::int4 AS \(sequence) FROM \(table) WITH NO DATA
+            CREATE TEMP TABLE etl_staging ON COMMIT DELETE ROWS AS SELECT \(columns), 0::int4 AS \(sequence) FROM \
+            \(table) WITH NO DATA
             """
         copy = "COPY \(staging) (\(columns), \(sequence)) FROM STDIN (FORMAT binary)"
         let keys = target.keys.map(Connection.identifier).joined(separator: ", ")

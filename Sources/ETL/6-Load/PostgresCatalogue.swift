@@ -71,12 +71,15 @@ struct CatalogueColumn {
             atthasdef AND attgenerated = '' OR attidentity <> '' AS hasdefault, attgenerated <> '' AS generated, \
             attidentity = 'a' AS always, atttypid AS type, atttypmod AS mod FROM pg_attribute \
             WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped \
-            UNION ALL SELECT attnum, attname, shown, nonnull OR typnotnull, hasdefault OR typdefault IS NOT NULL, generated, always, \
-            typbasetype, CASE WHEN mod = -1 THEN typtypmod ELSE mod END FROM c JOIN pg_type d ON d.oid = c.type WHERE d.typtype = 'd') \
+            UNION ALL SELECT attnum, attname, shown, nonnull OR typnotnull, hasdefault OR typdefault IS NOT NULL, \
+            generated, always, \
+            typbasetype, CASE WHEN mod = -1 THEN typtypmod ELSE mod END FROM c JOIN pg_type d ON d.oid = c.type WHERE \
+            d.typtype = 'd') \
             SELECT attnum, attname, shown, nonnull, hasdefault, generated, always, mod, \
             t.typcategory = 'A' AND t.typlen = -1 AND t.typelem <> 0, e.oid, e.typtype = 'e', e.typname \
             FROM c JOIN pg_type t ON t.oid = c.type \
-            JOIN pg_type e ON e.oid = CASE WHEN t.typcategory = 'A' AND t.typlen = -1 AND t.typelem <> 0 THEN t.typelem ELSE t.oid END \
+            JOIN pg_type e ON e.oid = CASE WHEN t.typcategory = 'A' AND t.typlen = -1 AND t.typelem <> 0 THEN \
+            t.typelem ELSE t.oid END \
             WHERE t.typtype <> 'd' ORDER BY attnum
             """, [table]
         ).rows.compactMap { row in

@@ -12,8 +12,8 @@ extension PostgresSink {
     /// Writes the waiting rows and moves the partitions' offsets, in one transaction, and returns the rows that the server refused:
     /// all others are in. Call `reset` when the dead letters are made.
     ///
-    /// If the connection is lost, the error is `service`; after `connect` the same call can be made again, whether or not the COMMIT
-    /// had reached the server: a batch that is already in is not written twice, and its refused rows are returned as they were.
+    /// If the connection is lost, the error is `service`; after `connect` the same call can be made again, whether or not the
+    /// COMMIT had reached the server: a batch that is already in is not written twice, and its refused rows are returned as they were.
     /// - Parameters:
     ///   - offsets: one for each partition of which the batch has records, also rejected ones.
     ///   - rejected: what `append` rejected since the last `reset`; kept in `etl_offsets` with the batch.
@@ -84,8 +84,8 @@ extension PostgresSink {
     private static var header: [UInt8] { Array("PGCOPY\n".utf8) + [0xff, 0x0d, 0x0a, 0] + [UInt8](repeating: 0, count: 8) }
     private static var trailer: [UInt8] { [0xff, 0xff] }
 
-    /// No offset moved as expected: either this very batch is in already (its COMMIT's answer was lost), or another loader has moved
-    /// the partitions.
+    /// No offset moved as expected: either this very batch is in already (its COMMIT's answer was lost), or another loader has
+    /// moved the partitions.
     func settle(
         _ offsets: [SinkOffset], _ name: String, _ statements: LoadStatements,
         _ connection: Connection

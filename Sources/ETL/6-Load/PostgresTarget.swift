@@ -120,7 +120,8 @@ struct PostgresTarget: Equatable, Sendable {
             let numbers = keys.compactMap { key in all.first { $0.name == key }?.number }.sorted().map(String.init)
             let found = try connection.query(
                 """
-                SELECT 1 FROM pg_index WHERE indrelid = $1::oid AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL \
+                SELECT 1 FROM pg_index WHERE indrelid = $1::oid AND indisunique AND indisvalid AND indimmediate AND \
+                indpred IS NULL \
                 AND indexprs IS NULL AND ARRAY(SELECT k FROM unnest(indkey::int2[]) WITH ORDINALITY AS u(k, n) \
                 WHERE n <= indnkeyatts ORDER BY k) = $2::int2[]
                 """, [oid, "{" + numbers.joined(separator: ",") + "}"])

@@ -3,7 +3,8 @@ import Postgres
 /// What failed in a sink as a whole (a single refused row is no error), and what the loader's loop does about it.
 public struct SinkError: Error, Equatable, Sendable {
     public enum Kind: String, Sendable {
-        /// The service is away or busy. Keep the batch, back off, `connect()` if `isConnected` is false, flush the same batch again.
+        /// The service is away or busy. Keep the batch, back off, `connect()` if `isConnected` is false, flush the same batch
+        /// again.
         case service
         /// The transaction lost against another one. Flush the same batch again, at once.
         case conflict

@@ -52,7 +52,8 @@ import Testing
     /// Foreign keys fail at the end of the statement and name no row.
     @Test func foreignKeys() throws {
         let ddl =
-            "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(0, 9); CREATE TABLE t (id int PRIMARY KEY, p int REFERENCES p)"
+            "CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(0, 9); CREATE TABLE t (id int "
+                + "PRIMARY KEY, p int REFERENCES p)"
         let bad = [17: #"{"id":17,"p":99}"#, 4321: #"{"id":4321,"p":10}"#]
         for keys in [[], ["id"]] {
             _ = try load(ddl, { $0.plan(mode: keys.isEmpty ? .append : .upsert, keys: keys) }, bad: bad) {

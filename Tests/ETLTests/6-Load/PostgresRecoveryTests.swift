@@ -192,8 +192,8 @@ import Testing
         try fixture.admin.execute("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 0), (2, 0)")
         var sink = try fixture.sink(fixture.plan(mode: .upsert, keys: ["id"]))
         sink.append([#"{"id":1,"v":1}"#, #"{"id":2,"v":1}"#])
-        // The other transaction holds row 2 and wants row 1 once the sink, which holds row 1, waits for row 2. Its own deadlock check
-        // never comes, so the sink's session is the one that is undone.
+        // The other transaction holds row 2 and wants row 1 once the sink, which holds row 1, waits for row 2. The server undoes
+        // the one whose deadlock check comes first: nearly always the sink's, which has waited longer.
         try fixture.admin.execute("BEGIN; UPDATE t SET v = 9 WHERE id = 2")
         nonisolated(unsafe) let admin = fixture.admin
         let (url, schema) = (fixture.server.superuserURL(), fixture.schema)
@@ -201,7 +201,7 @@ import Testing
             guard let other = try? Connection(url: url, applicationName: "watcher") else { return }
             let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid' AND query LIKE '%\(schema)%'"
             while (try? other.execute(waiting)[0].rows.isEmpty) != false {}
-            _ = try? admin.execute("UPDATE t SET v = 9 WHERE id = 1; COMMIT")
+            do { try admin.execute("UPDATE t SET v = 9 WHERE id = 1; COMMIT") } catch { _ = try? admin.execute("ROLLBACK") }
         }
         watcher.start()
         var conflicts = 0
