@@ -30,9 +30,9 @@ struct AllowedValue: BitwiseCopyable {
 
 extension StageProgram {
     /// Whether a field's value equals one of those allowed.
-    mutating func isAllowed(_ value: Value, _ check: FieldCheck) -> Bool {
-        var next = Int(check.allowedStart)
-        let end = next + Int(check.allowedCount)
+    mutating func isAllowed(_ value: Value, _ check: UnsafePointer<FieldCheck>) -> Bool {
+        var next = Int(check.pointee.allowedStart)
+        let end = next + Int(check.pointee.allowedCount)
         while next < end {
             let candidate = allowed.base[next]
             if value.tag == .string, candidate.value.tag == .string {

@@ -80,7 +80,7 @@ extension StageProgram {
         let verdict = fail(.validateSchema, instruction, frame[Int(checks.base[check].slot)])
         fault.check = check
         fault.field = broken
-        for later in (check + 1)..<max(check + 1, Int(instruction.first + instruction.count)) where self.fault(of: checks.base[later]) != nil {
+        for later in (check + 1)..<max(check + 1, Int(instruction.first + instruction.count)) where self.fault(of: checks.base + later) != nil {
             fault.more += 1
         }
         return verdict

@@ -127,7 +127,7 @@ public struct StageProgram: ~Copyable {
                 var check = Int(instruction.first)
                 let end = check + Int(instruction.count)
                 while check < end {
-                    if let broken = fault(of: checks.base[check]) { return failField(instruction, check, broken) }
+                    if let broken = fault(of: checks.base + check) { return failField(instruction, check, broken) }
                     check += 1
                 }
             case .check:
