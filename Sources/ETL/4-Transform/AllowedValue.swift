@@ -49,7 +49,8 @@ extension StageProgram {
 
     /// JSON Schema's equality: numbers by value, however they are written; arrays by element; objects by member, in any order.
     @inline(never)
-    private mutating func isEqual(_ a: Value, _ aText: UnsafeRawBufferPointer, _ b: Value, _ bText: UnsafeRawBufferPointer) -> Bool {
+    private mutating func isEqual(_ a: Value, _ aText: UnsafeRawBufferPointer, _ b: Value, _ bText: UnsafeRawBufferPointer) -> Bool
+    {
         switch (a.tag, b.tag) {
         case (.int, .int): return a.int == b.int
         case (.int, .double), (.double, .int), (.double, .double), (.uint, _), (_, .uint), (.decimal, _):

@@ -67,10 +67,18 @@ extension StageProgram {
         case .int:
             let number = value.int
             if check.pointee.lower.isSet {
-                if check.pointee.lower.hasInteger ? number < check.pointee.lower.integer : !isInside(value, check.pointee.lower, sign: 1) { return false }
+                if check.pointee.lower.hasInteger
+                    ? number < check.pointee.lower.integer : !isInside(value, check.pointee.lower, sign: 1)
+                {
+                    return false
+                }
             }
             if check.pointee.upper.isSet {
-                if check.pointee.upper.hasInteger ? number > check.pointee.upper.integer : !isInside(value, check.pointee.upper, sign: -1) { return false }
+                if check.pointee.upper.hasInteger
+                    ? number > check.pointee.upper.integer : !isInside(value, check.pointee.upper, sign: -1)
+                {
+                    return false
+                }
             }
             return true
         case .double:
