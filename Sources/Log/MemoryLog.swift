@@ -30,8 +30,10 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
     ///   - clock: what deadlines, timeouts and records' timestamps are measured by.
     ///   - maxPollIntervalMs: a member that doesn't poll for longer loses its partitions (Kafka's `max.poll.interval.ms`).
     ///   - before: called before each action, without any lock; what it throws is thrown instead of acting.
-    public init(memoryBytes: Int = 256 << 20, clock: any LogClock = SystemLogClock(), maxPollIntervalMs: Int64 = 300_000,
-                before: (@Sendable (MemoryLogAction) throws(LogError) -> Void)? = nil) {
+    public init(
+        memoryBytes: Int = 256 << 20, clock: any LogClock = SystemLogClock(), maxPollIntervalMs: Int64 = 300_000,
+        before: (@Sendable (MemoryLogAction) throws(LogError) -> Void)? = nil
+    ) {
         self.memoryBytes = memoryBytes
         self.clock = clock
         self.maxPollIntervalMs = maxPollIntervalMs
@@ -43,8 +45,9 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
         defer { monitor.leave() }
         let topic = try topic(options.topic)
         lastMember += 1
-        return MemoryLogConsumer(log: self, topic: topic, subscription: topic.subscription(of: options.group),
-                                 member: MemoryMember(id: lastMember), options: options)
+        return MemoryLogConsumer(
+            log: self, topic: topic, subscription: topic.subscription(of: options.group),
+            member: MemoryMember(id: lastMember), options: options)
     }
 
     public func makeProducer(_ options: ProducerOptions) throws(LogError) -> any LogProducer {
@@ -53,7 +56,8 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
         var targets: [MemoryTopic] = []
         for name in options.topics { targets.append(try topic(name)) }
         lastSession += 1
-        let session = MemorySession(id: lastSession, transactionalId: options.transactionalId, timeoutMs: Int64(options.transactionTimeoutMs))
+        let session = MemorySession(
+            id: lastSession, transactionalId: options.transactionalId, timeoutMs: Int64(options.transactionTimeoutMs))
         if let id = options.transactionalId {
             if let old = sessions[id] { fence(old) }
             sessions[id] = session
@@ -84,8 +88,10 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
     private func create(_ new: NewTopic) -> TopicCreation {
         if topics[new.name] != nil { return .existed }
         guard !new.name.isEmpty, new.partitions == -1 || new.partitions >= 1 else {
-            return .failed(LogError(.configuration, code: "log.topic_invalid",
-                                    "Failed to create topic '\(new.name)' with \(new.partitions) partitions: it needs a name and at least 1"))
+            return .failed(
+                LogError(
+                    .configuration, code: "log.topic_invalid",
+                    "Failed to create topic '\(new.name)' with \(new.partitions) partitions: it needs a name and at least 1"))
         }
         let isCompacted = new.properties["cleanup.policy"]?.contains("compact") ?? false
         topics[new.name] = MemoryTopic(name: new.name, partitions: max(1, new.partitions), isRetained: isCompacted)
@@ -161,8 +167,9 @@ extension MemoryLog {
     private func topic(_ name: String) throws(LogError) -> MemoryTopic {
         try checkRunning()
         guard let topic = topics[name] else {
-            throw LogError(.configuration, code: "log.topic_missing",
-                           "There is no topic '\(name)'; create it first", cause: "UNKNOWN_TOPIC_OR_PARTITION")
+            throw LogError(
+                .configuration, code: "log.topic_missing",
+                "There is no topic '\(name)'; create it first", cause: "UNKNOWN_TOPIC_OR_PARTITION")
         }
         return topic
     }

@@ -57,8 +57,9 @@ final class MemoryLogConsumer: LogConsumer {
             log.monitor.leave()
         }
         try fill(until: log.clock.nowMs + Int64(max(0, timeoutMs)), maxRecords)
-        return LogBatch(records: UnsafeBufferPointer(start: records, count: recordCount),
-                        ends: UnsafeBufferPointer(start: ends, count: endCount))
+        return LogBatch(
+            records: UnsafeBufferPointer(start: records, count: recordCount),
+            ends: UnsafeBufferPointer(start: ends, count: endCount))
     }
 
     private func fill(until deadline: Int64, _ maxRecords: Int) throws(LogError) {
@@ -111,7 +112,9 @@ final class MemoryLogConsumer: LogConsumer {
             defer { log.monitor.enter() }
             starts = try listener.assigned(partitions, consumer: self)
             if starts.count != partitions.count {
-                throw LogError(.fatal, code: "log.assignment", "The listener gave \(starts.count) positions for \(partitions.count) partitions")
+                throw LogError(
+                    .fatal, code: "log.assignment", "The listener gave \(starts.count) positions for \(partitions.count) partitions"
+                )
             }
         } catch {
             // Nobody reads them yet: the next poll, here or elsewhere, tries again.
@@ -120,10 +123,11 @@ final class MemoryLogConsumer: LogConsumer {
             throw error
         }
         for (partition, start) in zip(partitions, starts) {
-            let position = switch start {
-            case .earliest: topic.partitions[Int(partition)].first
-            case .offset(let offset): offset
-            }
+            let position =
+                switch start {
+                case .earliest: topic.partitions[Int(partition)].first
+                case .offset(let offset): offset
+                }
             assignments.append(Assignment(partition: partition, position: position))
         }
         assignments.sort { $0.partition < $1.partition }
@@ -155,8 +159,9 @@ final class MemoryLogConsumer: LogConsumer {
             let partition = topic.partitions[Int(assignments[index].partition)]
             let end = partition.stable
             if recordCount < maxRecords, byteLimit > 0, assignments[index].position < end {
-                recordCount += partition.read(&assignments[index].position, below: end, limit: maxRecords - recordCount,
-                                              byteLimit: &byteLimit, into: records + recordCount, holds: &holds)
+                recordCount += partition.read(
+                    &assignments[index].position, below: end, limit: maxRecords - recordCount,
+                    byteLimit: &byteLimit, into: records + recordCount, holds: &holds)
             }
             if assignments[index].position == end, assignments[index].toldEnd != end {
                 assignments[index].toldEnd = end
@@ -194,9 +199,11 @@ final class MemoryLogConsumer: LogConsumer {
     /// With the monitor entered: may this member commit these partitions' offsets?
     func checkMembership(of offsets: [PartitionOffset], _ kind: LogError.Kind) throws(LogError) {
         for offset in offsets where !subscription.owns(member, offset.partition) {
-            throw LogError(kind, code: "log.not_owner", "Failed to commit offset \(offset.offset) of topic '\(topic.name)' partition "
-                + "\(offset.partition) for group '\(subscription.group)': the partition isn't this member's in generation "
-                + "\(subscription.generation)", cause: "ILLEGAL_GENERATION")
+            throw LogError(
+                kind, code: "log.not_owner",
+                "Failed to commit offset \(offset.offset) of topic '\(topic.name)' partition "
+                    + "\(offset.partition) for group '\(subscription.group)': the partition isn't this member's in generation "
+                    + "\(subscription.generation)", cause: "ILLEGAL_GENERATION")
         }
     }
 
@@ -217,8 +224,9 @@ final class MemoryLogConsumer: LogConsumer {
 
     private func assigned(_ partition: Int32) throws(LogError) -> Int {
         guard let index = assignments.firstIndex(where: { $0.partition == partition }) else {
-            throw LogError(.configuration, code: "log.not_assigned",
-                           "Partition \(partition) of topic '\(topic.name)' isn't assigned to this consumer")
+            throw LogError(
+                .configuration, code: "log.not_assigned",
+                "Partition \(partition) of topic '\(topic.name)' isn't assigned to this consumer")
         }
         return index
     }

@@ -119,8 +119,9 @@ final class MemoryPartition {
             headers[index] = LogHeader(name: name, value: Self.copy(header.value, to: &target))
         }
         let counted = size + MemoryLayout<MemoryEntry>.stride
-        let copied = LogRecord(key: key, value: value, headers: UnsafeBufferPointer(start: headers, count: record.headers.count),
-                               partition: index, offset: next, timestamp: timestamp)
+        let copied = LogRecord(
+            key: key, value: value, headers: UnsafeBufferPointer(start: headers, count: record.headers.count),
+            partition: index, offset: next, timestamp: timestamp)
         segment.append(MemoryEntry(record: copied, owner: owner, byteCount: Int32(clamping: counted)))
         next += 1
         heldBytes += counted
@@ -184,8 +185,10 @@ final class MemoryPartition {
 
     /// Copies visible records from `position` on to `target`, at most `limit` of them below `end`, and about `byteLimit` bytes
     /// (one record always fits). Moves `position` behind what was read, or to `end`. Adds the segments they stand in to `holds`.
-    func read(_ position: inout Int64, below end: Int64, limit: Int, byteLimit: inout Int, into target: UnsafeMutablePointer<LogRecord>,
-              holds: inout [MemorySegment]) -> Int {
+    func read(
+        _ position: inout Int64, below end: Int64, limit: Int, byteLimit: inout Int, into target: UnsafeMutablePointer<LogRecord>,
+        holds: inout [MemorySegment]
+    ) -> Int {
         var count = 0
         for number in segmentNumber(of: position)..<segments.count {
             let segment = segments[number]

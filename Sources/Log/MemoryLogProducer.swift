@@ -87,12 +87,15 @@ final class MemoryLogProducer: LogProducer {
 
     private func check(_ record: OutputRecord) throws(LogError) {
         guard topics.indices.contains(Int(record.topic)) else {
-            throw LogError(.configuration, code: "log.topic_missing", "The producer was made with \(topics.count) topics; there is none at "
-                + "index \(record.topic)")
+            throw LogError(
+                .configuration, code: "log.topic_missing",
+                "The producer was made with \(topics.count) topics; there is none at "
+                    + "index \(record.topic)")
         }
         let topic = topics[Int(record.topic)]
         guard topic.partitions.indices.contains(Int(record.partition)) else {
-            throw LogError(.configuration, code: "log.partition_missing", "Topic '\(topic.name)' has no partition \(record.partition)")
+            throw LogError(
+                .configuration, code: "log.partition_missing", "Topic '\(topic.name)' has no partition \(record.partition)")
         }
     }
 
@@ -116,7 +119,9 @@ final class MemoryLogProducer: LogProducer {
         }
         try consumer.checkMembership(of: offsets, .abortable)
         for offset in offsets {
-            let at = session.offsets.firstIndex { $0.subscription === consumer.subscription && $0.offset.partition == offset.partition }
+            let at = session.offsets.firstIndex {
+                $0.subscription === consumer.subscription && $0.offset.partition == offset.partition
+            }
             if let at {
                 session.offsets[at].offset = offset
             } else {
@@ -166,8 +171,10 @@ final class MemoryLogProducer: LogProducer {
         log.expireTransactions()
         if isClosed { throw LogError(.fatal, code: "log.closed", "The producer was closed") }
         if session.isFenced {
-            throw LogError(.fenced, code: "log.fenced", "Transactional id '\(session.transactionalId ?? "")' has a newer producer, or its "
-                + "transaction was open for more than \(session.timeoutMs) ms", cause: "PRODUCER_FENCED")
+            throw LogError(
+                .fenced, code: "log.fenced",
+                "Transactional id '\(session.transactionalId ?? "")' has a newer producer, or its "
+                    + "transaction was open for more than \(session.timeoutMs) ms", cause: "PRODUCER_FENCED")
         }
     }
 
@@ -179,7 +186,8 @@ final class MemoryLogProducer: LogProducer {
     }
 
     private func wrongState(_ verb: String, _ why: String) -> LogError {
-        LogError(.fatal, code: "log.transaction_state",
-                 "Failed to \(verb) a transaction of '\(session.transactionalId ?? "")': \(why)", cause: "_STATE")
+        LogError(
+            .fatal, code: "log.transaction_state",
+            "Failed to \(verb) a transaction of '\(session.transactionalId ?? "")': \(why)", cause: "_STATE")
     }
 }

@@ -37,8 +37,9 @@ final class MemoryLogReader: LogReader {
             throw .outOfRange(topic.name, partition, position)
         }
         var byteLimit = Int.max
-        return partition.read(&position, below: min(to, partition.stable), limit: Self.batchRecords, byteLimit: &byteLimit,
-                              into: records, holds: &holds)
+        return partition.read(
+            &position, below: min(to, partition.stable), limit: Self.batchRecords, byteLimit: &byteLimit,
+            into: records, holds: &holds)
     }
 
     func close() {}
@@ -46,8 +47,9 @@ final class MemoryLogReader: LogReader {
 
 extension LogError {
     static func outOfRange(_ topic: String, _ partition: MemoryPartition, _ offset: Int64) -> LogError {
-        LogError(.offsetOutOfRange, code: "log.offset_out_of_range",
-                 "Offset \(offset) of topic '\(topic)' partition \(partition.index) isn't there: "
-                    + "the partition holds \(partition.first) to \(partition.next)", cause: "OFFSET_OUT_OF_RANGE")
+        LogError(
+            .offsetOutOfRange, code: "log.offset_out_of_range",
+            "Offset \(offset) of topic '\(topic)' partition \(partition.index) isn't there: "
+                + "the partition holds \(partition.first) to \(partition.next)", cause: "OFFSET_OUT_OF_RANGE")
     }
 }

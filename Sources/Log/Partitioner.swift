@@ -11,8 +11,10 @@ public enum Partitioner {
     ///   - key: the output record's key; nil base: no key.
     ///   - outputCount: partitions of the output topic, at least 1.
     @inlinable
-    public static func partition(for inputPartition: Int32, key: UnsafeRawBufferPointer, inputCount: Int32, outputCount: Int32,
-                                 keyChanged: Bool) -> Int32 {
+    public static func partition(
+        for inputPartition: Int32, key: UnsafeRawBufferPointer, inputCount: Int32, outputCount: Int32,
+        keyChanged: Bool
+    ) -> Int32 {
         if !keyChanged, inputCount == outputCount { return inputPartition }
         if key.baseAddress == nil { return inputPartition % outputCount }
         return partition(of: key, count: outputCount)

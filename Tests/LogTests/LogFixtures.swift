@@ -38,9 +38,13 @@ extension OutputBatch {
     mutating func append(_ record: TestRecord, topic: Int32 = 0, partition: Int32 = 0) {
         let headers = arena.allocate(record.headers.count * MemoryLayout<LogHeader>.stride)
             .bindMemory(to: LogHeader.self, capacity: record.headers.count)
-        for (index, header) in record.headers.enumerated() { headers[index] = LogHeader(name: copy(header.name), value: copy(header.value)) }
-        append(OutputRecord(key: copy(record.key), value: copy(record.value),
-                            headers: UnsafeBufferPointer(start: headers, count: record.headers.count), topic: topic, partition: partition))
+        for (index, header) in record.headers.enumerated() {
+            headers[index] = LogHeader(name: copy(header.name), value: copy(header.value))
+        }
+        append(
+            OutputRecord(
+                key: copy(record.key), value: copy(record.value),
+                headers: UnsafeBufferPointer(start: headers, count: record.headers.count), topic: topic, partition: partition))
     }
 
     private mutating func copy(_ text: String?) -> UnsafeRawBufferPointer {
@@ -133,7 +137,8 @@ final class TestConsumer: AssignmentListener {
     func poll(timeoutMs: Int32 = 0, maxRecords: Int = 1000) throws(LogError) -> Int {
         let batch = try consumer.poll(timeoutMs: timeoutMs, maxRecords: maxRecords)
         for record in batch.records {
-            seen.append(Seen(content: TestRecord(record), partition: record.partition, offset: record.offset, timestamp: record.timestamp))
+            seen.append(
+                Seen(content: TestRecord(record), partition: record.partition, offset: record.offset, timestamp: record.timestamp))
         }
         for end in batch.ends { ends[end.partition] = end.offset }
         return batch.records.count

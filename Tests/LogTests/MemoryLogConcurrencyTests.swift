@@ -20,15 +20,16 @@ struct MemoryLogConcurrencyTests {
             threads.append(thread { try Self.write(log, writer: writer, count: total / 2, partitions, seed) })
         }
         for copier in 0..<3 {
-            threads.append(thread {
-                // A crash leaves everything open; the next life has a new consumer and fences the old producer.
-                var life = 0
-                while finished.count == 0 {
-                    let copier = try Copier(log, id: "copier-\(copier)", seed &+ UInt64(copier * 1000 + life))
-                    try copier.run { finished.count > 0 }
-                    life += 1
-                }
-            })
+            threads.append(
+                thread {
+                    // A crash leaves everything open; the next life has a new consumer and fences the old producer.
+                    var life = 0
+                    while finished.count == 0 {
+                        let copier = try Copier(log, id: "copier-\(copier)", seed &+ UInt64(copier * 1000 + life))
+                        try copier.run { finished.count > 0 }
+                        life += 1
+                    }
+                })
         }
         let reader = try log.makeReader(topic: "out")
         let limit = ContinuousClock.now + .seconds(60)

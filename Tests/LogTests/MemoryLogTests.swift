@@ -105,7 +105,9 @@ struct MemoryLogTests {
         try log.produce([TestRecord(String(repeating: "x", count: 2000))], to: "t")
         let failed = Flag()
         let waiting = thread {
-            do { try log.produce([TestRecord("y")], to: "t") } catch let error as LogError where error.code == "log.shut_down" { failed.raise() }
+            do { try log.produce([TestRecord("y")], to: "t") } catch let error as LogError where error.code == "log.shut_down" {
+                failed.raise()
+            }
         }
         log.shutDown()
         waiting.join()
@@ -115,7 +117,10 @@ struct MemoryLogTests {
     @Test func topicsNobodyReadsDropTheOldestUnlessRetained() throws {
         let log = MemoryLog(memoryBytes: 4 << 20)
         try log.make("unread", "kept")
-        #expect(try log.create(topics: [NewTopic(name: "compacted", partitions: 1, properties: ["cleanup.policy": "compact"])]) == [.created])
+        #expect(
+            try log.create(topics: [NewTopic(name: "compacted", partitions: 1, properties: ["cleanup.policy": "compact"])]) == [
+                .created
+            ])
         try log.retain(topic: "kept")
         for topic in ["unread", "kept", "compacted"] {
             for number in 0..<3000 { try log.produce([TestRecord("\(number) " + String(repeating: "x", count: 1000))], to: topic) }

@@ -47,7 +47,7 @@ public struct CSVCheckpoint: Equatable, Sendable {
             return value.tag == .string ? String(decoding: value.bytes, as: UTF8.self) : nil
         }
         guard let file = string(0), let offset = number(1), let row = number(2), let line = number(3),
-              let head = string(4).flatMap({ UInt64($0, radix: 16) }), let tail = string(5).flatMap({ UInt64($0, radix: 16) })
+            let head = string(4).flatMap({ UInt64($0, radix: 16) }), let tail = string(5).flatMap({ UInt64($0, radix: 16) })
         else { throw invalid("file, offset, row, line, head or tail is missing or of another type") }
         return CSVCheckpoint(file: file, offset: offset, row: row, line: line, head: head, tail: tail)
     }
@@ -81,7 +81,8 @@ extension CSVReader {
         return (CSVCheckpoint.hash(head), CSVCheckpoint.hash(tail))
     }
 
-    /// Goes on where a checkpoint of this path says, if the file begins as it did then; else stays at the start: it is another file.
+    /// Goes on where a checkpoint of this path says, if the file begins as it did then;
+    /// else stays at the start: it is another file.
     mutating func resume(from checkpoint: CSVCheckpoint) throws(CSVError) {
         let size = try file.size()
         let (head, tail) = try identity(upTo: checkpoint.offset)
@@ -93,7 +94,11 @@ extension CSVReader {
         if offset > 0, size > offset, try file.bytes(from: offset - 1, count: 1) != [10] {
             // The last line had no line end then; one may have been added since, but not more text to that line.
             let more = try file.bytes(from: offset, count: 2)
-            if more.first == 10 { offset += 1 } else if more == [13, 10] { offset += 2 } else {
+            if more.first == 10 {
+                offset += 1
+            } else if more == [13, 10] {
+                offset += 2
+            } else {
                 throw changed("the line before byte \(offset), which was the last and was read, has been continued")
             }
         }
@@ -101,7 +106,9 @@ extension CSVReader {
     }
 
     private func changed(_ how: String) -> CSVError {
-        CSVError(code: "csv.file_changed", "Failed to go on with '\(path)': \(how); give the new content a name of its own, or delete "
-            + "the file's checkpoint to read it all again")
+        CSVError(
+            code: "csv.file_changed",
+            "Failed to go on with '\(path)': \(how); give the new content a name of its own, or delete "
+                + "the file's checkpoint to read it all again")
     }
 }

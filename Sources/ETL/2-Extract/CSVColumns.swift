@@ -106,7 +106,11 @@ struct CSVColumns: ~Copyable {
             if field.quoting == .none, isNull(bytes) {
                 Self.put("null", &target)
             } else if types[index] == .string {
-                if escapes { escape(bytes, field.quoting, &target) } else { Self.putString(bytes, &target) }
+                if escapes || field.quoting == .doubled {
+                    escape(bytes, field.quoting, &target)
+                } else {
+                    Self.putString(bytes, &target)
+                }
             } else if !putTyped(bytes, field.quoting, types[index], &target) {
                 arena.shrinkLast(start, to: 0)
                 return wrongType(index)
@@ -149,8 +153,10 @@ struct CSVColumns: ~Copyable {
         put("\"", &target)
     }
 
-    private mutating func putTyped(_ bytes: UnsafeBufferPointer<UInt8>, _ quoting: CSVField.Quoting, _ type: ColumnType,
-                                   _ target: inout UnsafeMutableRawPointer) -> Bool {
+    private mutating func putTyped(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ quoting: CSVField.Quoting, _ type: ColumnType,
+        _ target: inout UnsafeMutableRawPointer
+    ) -> Bool {
         if type == .json { return putJSON(bytes, quoting, &target) }
         if quoting == .doubled { return false }
         switch type {
@@ -175,8 +181,10 @@ struct CSVColumns: ~Copyable {
         return true
     }
 
-    private mutating func putJSON(_ bytes: UnsafeBufferPointer<UInt8>, _ quoting: CSVField.Quoting,
-                                  _ target: inout UnsafeMutableRawPointer) -> Bool {
+    private mutating func putJSON(
+        _ bytes: UnsafeBufferPointer<UInt8>, _ quoting: CSVField.Quoting,
+        _ target: inout UnsafeMutableRawPointer
+    ) -> Bool {
         let start = target
         var at = 0
         while at < bytes.count {

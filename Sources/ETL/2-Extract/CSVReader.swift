@@ -25,8 +25,8 @@ enum CSVRowKind {
 
 /// Cuts a CSV file (RFC 4180) into rows and fields, with constant memory.
 ///
-/// - Rows end with LF or CRLF; the last may lack it. A lone CR is content. A byte order mark at the start is skipped. Lines without a
-///   single byte are skipped where rows have more than one column.
+/// - Rows end with LF or CRLF; the last may lack it. A lone CR is content. A byte order mark at the start is skipped.
+///   Lines without a single byte are skipped where rows have more than one column.
 /// - A field is quoted if its first byte is the quote; inside, a doubled quote is one quote. Quotes anywhere else are an error,
 ///   never guessed at.
 /// - **After a bad row** reading goes on at the next line. With an error of quotes, the row ends at the first newline behind the
@@ -75,10 +75,14 @@ struct CSVReader: ~Copyable {
 
     /// Opens a regular file.
     /// - Parameter fieldLimit: how many fields of a row are kept; more are counted only.
-    static func open(_ path: String, delimiter: UInt8, quote: UInt8, chunkBytes: Int = 1 << 20, maxRowBytes: Int = 16 << 20,
-                     fieldLimit: Int = 65_536) throws(CSVError) -> CSVReader {
-        guard delimiter < 0x80, quote < 0x80, delimiter != quote, ![delimiter, quote].contains(where: { $0 == 10 || $0 == 13 }) else {
-            throw CSVError(code: "csv.options", "Delimiter and quote of '\(path)' must be two different ASCII characters, not line ends")
+    static func open(
+        _ path: String, delimiter: UInt8, quote: UInt8, chunkBytes: Int = 1 << 20, maxRowBytes: Int = 16 << 20,
+        fieldLimit: Int = 65_536
+    ) throws(CSVError) -> CSVReader {
+        guard delimiter < 0x80, quote < 0x80, delimiter != quote, ![delimiter, quote].contains(where: { $0 == 10 || $0 == 13 })
+        else {
+            throw CSVError(
+                code: "csv.options", "Delimiter and quote of '\(path)' must be two different ASCII characters, not line ends")
         }
         let file = try CSVFile.open(path)
         let hasByteOrderMark = try file.bytes(from: 0, count: 3) == [0xef, 0xbb, 0xbf]
@@ -87,7 +91,9 @@ struct CSVReader: ~Copyable {
         return reader
     }
 
-    private init(_ file: consuming CSVFile, _ delimiter: UInt8, _ quote: UInt8, _ chunkBytes: Int, _ maxRowBytes: Int, _ fieldLimit: Int) {
+    private init(
+        _ file: consuming CSVFile, _ delimiter: UInt8, _ quote: UInt8, _ chunkBytes: Int, _ maxRowBytes: Int, _ fieldLimit: Int
+    ) {
         self.file = file
         self.chunkBytes = chunkBytes
         self.maxRowBytes = maxRowBytes
@@ -222,7 +228,8 @@ struct CSVReader: ~Copyable {
 
     /// Takes the field's bytes, which have `quotes` quotes in them; false: they aren't where they may be.
     private mutating func addField(_ start: Int, _ end: Int, _ quotes: UInt32) -> Bool {
-        var field = CSVField(start: UInt32(truncatingIfNeeded: start - rowStart), count: UInt32(truncatingIfNeeded: end - start), quoting: .none)
+        var field = CSVField(
+            start: UInt32(truncatingIfNeeded: start - rowStart), count: UInt32(truncatingIfNeeded: end - start), quoting: .none)
         if quotes != 0 {
             guard buffer[start] == quote, end - start >= 2, buffer[end - 1] == quote else { return false }
             if quotes > 2 {
@@ -277,7 +284,8 @@ extension CSVReader {
                     at += 1
                     if at < limit, buffer[at] == quote { at += 1 } else { break }
                 }
-                let isEnd = at >= limit || index.isDelimiter(buffer[at]) || buffer[at] == 10
+                let isEnd =
+                    at >= limit || index.isDelimiter(buffer[at]) || buffer[at] == 10
                     || (buffer[at] == 13 && (at + 1 >= filled || buffer[at + 1] == 10))
                 if !isEnd { return ("text follows a closing quote", at) }
             } else {
@@ -291,7 +299,9 @@ extension CSVReader {
         return (nil, limit)
     }
 
-    private mutating func endRow(atNewlineFrom from: Int) throws(CSVError) {
+    private mutating func endRow(atNewlineFrom start: Int) throws(CSVError) {
+        var from = start
+        while !isAtEnd, filled - rowStart <= maxRowBytes + 1, memchr(buffer + from, 10, filled - from) == nil { from -= try fill() }
         var lines: Int64 = 0
         for at in rowStart..<from where buffer[at] == 10 { lines += 1 }
         if let found = memchr(buffer + from, 10, filled - from) {

@@ -93,15 +93,17 @@ public struct CSVSource: ~Copyable {
         paths = try CSVFiles.matching(plan.path).reversed()
     }
 
-    /// Before the first `next`: what was stored, in any order; of several for a file the last counts. Those of other files are ignored.
+    /// Before the first `next`: what was stored, in any order; of several for a file the last counts.
+    /// Those of other files are ignored.
     public mutating func resume(from stored: [CSVCheckpoint]) {
         for checkpoint in stored { checkpoints[checkpoint.file] = checkpoint }
     }
 
-    /// Reads on until there are `maxRows` rows or `maxBytes` of JSON, or the file ends; a batch never spans files. Rows' text and bad rows' bytes
-    /// go to `arena`, which the caller resets.
+    /// Reads on until there are `maxRows` rows or `maxBytes` of JSON, or the file ends; a batch never spans files.
+    /// Rows' text and bad rows' bytes go to `arena`, which the caller resets.
     /// - Returns: false when all files are read (then the batch is empty).
-    public mutating func next(into batch: inout CSVBatch, arena: inout Arena, maxRows: Int, maxBytes: Int) throws(CSVError) -> Bool {
+    public mutating func next(into batch: inout CSVBatch, arena: inout Arena, maxRows: Int, maxBytes: Int) throws(CSVError) -> Bool
+    {
         batch.reset()
         while true {
             if open == nil {
@@ -130,10 +132,13 @@ private struct OpenCSV: ~Copyable {
     private var columns: CSVColumns
 
     static func open(_ plan: CSVPlan, _ path: String, _ checkpoint: CSVCheckpoint?, _ chunkBytes: Int, _ maxRowBytes: Int)
-        throws(CSVError) -> OpenCSV {
-        var reader = try CSVReader.open(path, delimiter: plan.delimiter, quote: plan.quote, chunkBytes: chunkBytes, maxRowBytes: maxRowBytes)
+        throws(CSVError) -> OpenCSV
+    {
+        var reader = try CSVReader.open(
+            path, delimiter: plan.delimiter, quote: plan.quote, chunkBytes: chunkBytes, maxRowBytes: maxRowBytes)
         let names = plan.header ? try header(&reader) : plan.columns.map(\.name)
-        let columns = CSVColumns(names: names, types: try types(of: names, plan, path), nullValues: plan.nullValues, quote: plan.quote)
+        let columns = CSVColumns(
+            names: names, types: try types(of: names, plan, path), nullValues: plan.nullValues, quote: plan.quote)
         reader.skipsBlankLines = names.count > 1
         if let checkpoint { try reader.resume(from: checkpoint) }
         return OpenCSV(reader: reader, columns: columns)
@@ -155,7 +160,9 @@ private struct OpenCSV: ~Copyable {
                 switch columns.write(reader, into: &arena) {
                 case .bad(let code, let message): bytes += reject(&batch, &arena, code, message)
                 case .json(let json):
-                    batch.append(CSVRow(json: json, row: reader.row, line: reader.line, offset: reader.offset, nextOffset: reader.nextOffset))
+                    batch.append(
+                        CSVRow(json: json, row: reader.row, line: reader.line, offset: reader.offset, nextOffset: reader.nextOffset)
+                    )
                     bytes += json.count
                 }
             }
@@ -167,8 +174,10 @@ private struct OpenCSV: ~Copyable {
     @inline(never)
     private func reject(_ batch: inout CSVBatch, _ arena: inout Arena, _ code: CSVRowCode, _ message: String) -> Int {
         let raw = arena.copy(reader.content)
-        batch.badRows.append(CSVBadRow(code: code, message: message, file: reader.path, row: reader.row, line: reader.line,
-                                       offset: reader.offset, nextOffset: reader.nextOffset, raw: raw, isCut: reader.isCut))
+        batch.badRows.append(
+            CSVBadRow(
+                code: code, message: message, file: reader.path, row: reader.row, line: reader.line,
+                offset: reader.offset, nextOffset: reader.nextOffset, raw: raw, isCut: reader.isCut))
         return raw.count
     }
 
@@ -180,7 +189,8 @@ private struct OpenCSV: ~Copyable {
         case .row: break
         }
         guard reader.fieldCount == reader.fields.count, CSVValue.isUTF8(reader.content.bindMemory(to: UInt8.self)) else {
-            throw CSVError(code: "csv.header", "Failed to read the header of '\(reader.path)': it isn't UTF-8, or has too many columns")
+            throw CSVError(
+                code: "csv.header", "Failed to read the header of '\(reader.path)': it isn't UTF-8, or has too many columns")
         }
         return reader.names
     }
@@ -192,8 +202,10 @@ private struct OpenCSV: ~Copyable {
             throw CSVError(code: "csv.header", "Column '\(name)' stands twice in '\(path)'; name each column once")
         }
         for column in plan.columns where !seen.contains(column.name) {
-            throw CSVError(code: "csv.header", "Column '\(column.name)' of the topology isn't in '\(path)', which has: "
-                + names.joined(separator: ", "))
+            throw CSVError(
+                code: "csv.header",
+                "Column '\(column.name)' of the topology isn't in '\(path)', which has: "
+                    + names.joined(separator: ", "))
         }
         let types = Dictionary(plan.columns.map { ($0.name, $0.type) }) { first, _ in first }
         return names.map { types[$0] ?? .string }

@@ -68,7 +68,8 @@ enum CSVValue {
 
     /// RFC 3339's `date-time`: 2026-01-31T10:00:00.123Z or with an offset; a leap second only where there can be one.
     static func isTimestamp(_ bytes: Bytes) -> Bool {
-        guard bytes.count >= 20, isDate(Bytes(rebasing: bytes[..<10])), bytes[10] | 0x20 == 0x74, bytes[13] == 0x3a, bytes[16] == 0x3a
+        guard bytes.count >= 20, isDate(Bytes(rebasing: bytes[..<10])), bytes[10] | 0x20 == 0x74, bytes[13] == 0x3a,
+            bytes[16] == 0x3a
         else { return false }
         let hour = number(bytes, 11, 2)
         let minute = number(bytes, 14, 2)

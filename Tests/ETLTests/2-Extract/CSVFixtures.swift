@@ -38,29 +38,37 @@ struct FoundRow: Equatable, CustomStringConvertible {
 }
 
 extension CSVPlan {
-    static func test(_ path: String, columns: [(name: String, type: ColumnType)] = [], delimiter: String = ",", quote: String = "\"",
-                     header: Bool = true, nullValues: [String] = [""]) -> CSVPlan {
-        CSVPlan(path: path, delimiter: delimiter.utf8.first ?? 0, quote: quote.utf8.first ?? 0, header: header, nullValues: nullValues,
-                columns: columns, onBadRow: .deadLetter)
+    static func test(
+        _ path: String, columns: [(name: String, type: ColumnType)] = [], delimiter: String = ",", quote: String = "\"",
+        header: Bool = true, nullValues: [String] = [""]
+    ) -> CSVPlan {
+        CSVPlan(
+            path: path, delimiter: delimiter.utf8.first ?? 0, quote: quote.utf8.first ?? 0, header: header, nullValues: nullValues,
+            columns: columns, onBadRow: .deadLetter)
     }
 
     /// Everything the source gives, in order, and the checkpoint after each batch, as its text.
     func read(chunkBytes: Int = 1 << 20, maxRowBytes: Int = 16 << 20, from checkpoints: [String] = [], maxRows: Int = 1000)
-        throws -> (rows: [FoundRow], checkpoints: [String]) {
+        throws -> (rows: [FoundRow], checkpoints: [String])
+    {
         var source = try CSVSource(self, chunkBytes: chunkBytes, maxRowBytes: maxRowBytes)
-        source.resume(from: try checkpoints.map { text in
-            try Array(text.utf8).withUnsafeBytes { try CSVCheckpoint.parse($0) }
-        })
+        source.resume(
+            from: try checkpoints.map { text in
+                try Array(text.utf8).withUnsafeBytes { try CSVCheckpoint.parse($0) }
+            })
         var batch = CSVBatch()
         var arena = Arena()
         var result: (rows: [FoundRow], checkpoints: [String]) = ([], [])
         while try source.next(into: &batch, arena: &arena, maxRows: maxRows, maxBytes: 1 << 20) {
             let good = batch.rows.map {
-                FoundRow(text: String(decoding: $0.json, as: UTF8.self), row: $0.row, line: $0.line, offset: $0.offset, nextOffset: $0.nextOffset)
+                FoundRow(
+                    text: String(decoding: $0.json, as: UTF8.self), row: $0.row, line: $0.line, offset: $0.offset,
+                    nextOffset: $0.nextOffset)
             }
             let bad = batch.badRows.map {
-                FoundRow(text: $0.code.rawValue + " " + String(decoding: $0.raw, as: UTF8.self), row: $0.row, line: $0.line,
-                         offset: $0.offset, nextOffset: $0.nextOffset)
+                FoundRow(
+                    text: $0.code.rawValue + " " + String(decoding: $0.raw, as: UTF8.self), row: $0.row, line: $0.line,
+                    offset: $0.offset, nextOffset: $0.nextOffset)
             }
             #expect(batch.badRows.allSatisfy { $0.file == batch.file })
             result.rows += (good + bad).sorted { $0.row < $1.row }
