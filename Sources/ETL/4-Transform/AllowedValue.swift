@@ -30,9 +30,9 @@ struct AllowedValue: BitwiseCopyable {
 
 extension StageProgram {
     /// Whether a field's value equals one of those allowed.
-    mutating func isAllowed(_ value: Value, _ check: FieldCheck) -> Bool {
-        var next = Int(check.allowedStart)
-        let end = next + Int(check.allowedCount)
+    mutating func isAllowed(_ value: Value, _ check: UnsafePointer<FieldCheck>) -> Bool {
+        var next = Int(check.pointee.allowedStart)
+        let end = next + Int(check.pointee.allowedCount)
         while next < end {
             let candidate = allowed.base[next]
             if value.tag == .string, candidate.value.tag == .string {
@@ -49,7 +49,8 @@ extension StageProgram {
 
     /// JSON Schema's equality: numbers by value, however they are written; arrays by element; objects by member, in any order.
     @inline(never)
-    private mutating func isEqual(_ a: Value, _ aText: UnsafeRawBufferPointer, _ b: Value, _ bText: UnsafeRawBufferPointer) -> Bool {
+    private mutating func isEqual(_ a: Value, _ aText: UnsafeRawBufferPointer, _ b: Value, _ bText: UnsafeRawBufferPointer) -> Bool
+    {
         switch (a.tag, b.tag) {
         case (.int, .int): return a.int == b.int
         case (.int, .double), (.double, .int), (.double, .double), (.uint, _), (_, .uint), (.decimal, _):

@@ -46,47 +46,55 @@ enum FieldFault: UInt8 { case missing, null, type, bounds, length, pattern, allo
 
 extension StageProgram {
     /// The first rule of `check` that the record breaks, or nil.
-    mutating func fault(of check: FieldCheck) -> FieldFault? {
-        let value = frame[Int(check.slot)]
+    mutating func fault(of check: UnsafePointer<FieldCheck>) -> FieldFault? {
+        let value = frame[Int(check.pointee.slot)]
         let bit = UInt16(1) << UInt16(truncatingIfNeeded: value.meta & 15)
-        if check.passing & bit != 0 { return nil }
-        if check.typed & bit == 0 {
+        if check.pointee.passing & bit != 0 { return nil }
+        if check.pointee.typed & bit == 0 {
             if value.tag == .absent { return .missing }
             if value.tag == .null { return .null }
-            if !(check.wantsInteger && isInteger(value)) { return .type }
+            if !(check.pointee.wantsInteger && isInteger(value)) { return .type }
         }
-        if check.hasBounds, !isWithinBounds(value, check) { return .bounds }
-        if check.hasLengths, value.tag == .string, !isWithinLengths(value, check) { return .length }
-        if check.pattern >= 0, value.tag == .string, !matches(check.pattern) { return .pattern }
-        if check.allowedCount >= 0, !isAllowed(value, check) { return .allowed }
+        if check.pointee.hasBounds, !isWithinBounds(value, check) { return .bounds }
+        if check.pointee.hasLengths, value.tag == .string, !isWithinLengths(value, check) { return .length }
+        if check.pointee.pattern >= 0, value.tag == .string, !matches(check.pointee.pattern) { return .pattern }
+        if check.pointee.allowedCount >= 0, !isAllowed(value, check) { return .allowed }
         return nil
     }
 
-    private mutating func isWithinBounds(_ value: Value, _ check: FieldCheck) -> Bool {
+    private mutating func isWithinBounds(_ value: Value, _ check: UnsafePointer<FieldCheck>) -> Bool {
         switch value.tag {
         case .int:
             let number = value.int
-            if check.lower.isSet {
-                if check.lower.hasInteger ? number < check.lower.integer : !isInside(value, check.lower, sign: 1) { return false }
+            if check.pointee.lower.isSet {
+                if check.pointee.lower.hasInteger
+                    ? number < check.pointee.lower.integer : !isInside(value, check.pointee.lower, sign: 1)
+                {
+                    return false
+                }
             }
-            if check.upper.isSet {
-                if check.upper.hasInteger ? number > check.upper.integer : !isInside(value, check.upper, sign: -1) { return false }
+            if check.pointee.upper.isSet {
+                if check.pointee.upper.hasInteger
+                    ? number > check.pointee.upper.integer : !isInside(value, check.pointee.upper, sign: -1)
+                {
+                    return false
+                }
             }
             return true
         case .double:
             let number = value.double
-            if check.lower.isSet {
-                if number < check.lower.double { return false }
-                if !(number > check.lower.double), !isInside(value, check.lower, sign: 1) { return false }
+            if check.pointee.lower.isSet {
+                if number < check.pointee.lower.double { return false }
+                if !(number > check.pointee.lower.double), !isInside(value, check.pointee.lower, sign: 1) { return false }
             }
-            if check.upper.isSet {
-                if number > check.upper.double { return false }
-                if !(number < check.upper.double), !isInside(value, check.upper, sign: -1) { return false }
+            if check.pointee.upper.isSet {
+                if number > check.pointee.upper.double { return false }
+                if !(number < check.pointee.upper.double), !isInside(value, check.pointee.upper, sign: -1) { return false }
             }
             return true
         case .uint, .decimal:
-            return (!check.lower.isSet || isInside(value, check.lower, sign: 1))
-                && (!check.upper.isSet || isInside(value, check.upper, sign: -1))
+            return (!check.pointee.lower.isSet || isInside(value, check.pointee.lower, sign: 1))
+                && (!check.pointee.upper.isSet || isInside(value, check.pointee.upper, sign: -1))
         default:
             return true  // bounds are for numbers; JSON Schema ignores them elsewhere
         }
@@ -106,13 +114,13 @@ extension StageProgram {
         return WholeNumber.isWhole(numberText(value))
     }
 
-    private mutating func isWithinLengths(_ value: Value, _ check: FieldCheck) -> Bool {
+    private mutating func isWithinLengths(_ value: Value, _ check: UnsafePointer<FieldCheck>) -> Bool {
         let bytes = value.bytes
         // A code point is one to four bytes.
-        if bytes.count < check.minLength || (bytes.count + 3) / 4 > check.maxLength { return false }
-        if (bytes.count + 3) / 4 >= check.minLength, bytes.count <= check.maxLength { return true }
+        if bytes.count < check.pointee.minLength || (bytes.count + 3) / 4 > check.pointee.maxLength { return false }
+        if (bytes.count + 3) / 4 >= check.pointee.minLength, bytes.count <= check.pointee.maxLength { return true }
         var points = 0
         for byte in bytes where byte & 0xc0 != 0x80 { points += 1 }
-        return points >= check.minLength && points <= check.maxLength
+        return points >= check.pointee.minLength && points <= check.pointee.maxLength
     }
 }

@@ -26,25 +26,34 @@ private struct LookupFile: ~Copyable {
     private var arena = Arena()
 
     init(_ plan: LookupPlan) throws(LookupError) {
-        let (path, written): (String, [String: ColumnType]) = switch plan.source { case .csv(let path, let columns): (path, columns) }
+        let (path, written): (String, [String: ColumnType]) =
+            switch plan.source {
+            case .csv(let path, let columns): (path, columns)
+            }
         var reader = try Self.open(path, plan.name)
         let names = reader.names
         reader.skipsBlankLines = names.count > 1
         guard let key = names.firstIndex(of: plan.key) else {
-            throw LookupError("lookup.column", "The key '\(plan.key)' of lookup '\(plan.name)' is no column of '\(path)', which has: "
-                + names.joined(separator: ", "))
+            throw LookupError(
+                "lookup.column",
+                "The key '\(plan.key)' of lookup '\(plan.name)' is no column of '\(path)', which has: "
+                    + names.joined(separator: ", "))
         }
         for (index, name) in names.enumerated() where names[..<index].contains(name) {
             throw LookupError("lookup.column", "Column '\(name)' stands twice in '\(path)'; name each column once")
         }
         for (name, type) in written.sorted(by: { $0.key < $1.key }) {
             guard names.contains(name) else {
-                throw LookupError("lookup.column", "Column '\(name)' of lookup '\(plan.name)' isn't in '\(path)', which has: "
-                    + names.joined(separator: ", "))
+                throw LookupError(
+                    "lookup.column",
+                    "Column '\(name)' of lookup '\(plan.name)' isn't in '\(path)', which has: "
+                        + names.joined(separator: ", "))
             }
             if type == .json || (name == plan.key && type == .double) {
-                throw LookupError("lookup.column", "Column '\(name)' of lookup '\(plan.name)' can't be \(type.rawValue); "
-                    + (type == .json ? "lookups hold scalars" : "a key is string, int, decimal or bool"))
+                throw LookupError(
+                    "lookup.column",
+                    "Column '\(name)' of lookup '\(plan.name)' can't be \(type.rawValue); "
+                        + (type == .json ? "lookups hold scalars" : "a key is string, int, decimal or bool"))
             }
         }
         keyColumn = key
@@ -62,7 +71,8 @@ private struct LookupFile: ~Copyable {
     private static func open(_ path: String, _ lookup: String) throws(LookupError) -> CSVReader {
         do throws(CSVError) {
             var reader = try CSVReader.open(path, delimiter: UInt8(ascii: ","), quote: UInt8(ascii: "\""))
-            guard case .row = try reader.next(countingRows: false), CSVValue.isUTF8(reader.content.bindMemory(to: UInt8.self)) else {
+            guard case .row = try reader.next(countingRows: false), CSVValue.isUTF8(reader.content.bindMemory(to: UInt8.self))
+            else {
                 throw CSVError(code: "lookup.file", "Failed to read lookup '\(lookup)': '\(path)' has no header")
             }
             return reader
@@ -82,13 +92,16 @@ private struct LookupFile: ~Copyable {
             case .json(let text): row = text
             case .bad(_, let message): throw failed("lookup.row", message)
             }
-            guard scanner.scan(row, into: frame.base, arena: &arena).code == .ok else { throw failed("lookup.row", "it can't be read") }
+            guard scanner.scan(row, into: frame.base, arena: &arena).code == .ok else {
+                throw failed("lookup.row", "it can't be read")
+            }
             // Slot 0 is the row; a column's slot is its number from 1, since each was added as it came.
             var values: [Value] = []
             for column in names.indices { values.append(try value(frame.base[column + 1], column, row)) }
             let key = try keyText(values[keyColumn])
             if let earlier = builder.append(values, key: key, line: Int(reader.line)) {
-                throw failed("lookup.duplicate", "the key '\(String(decoding: key, as: UTF8.self))' stands in line \(earlier) already")
+                throw failed(
+                    "lookup.duplicate", "the key '\(String(decoding: key, as: UTF8.self))' stands in line \(earlier) already")
             }
         }
         return builder.finish()
@@ -114,7 +127,9 @@ private struct LookupFile: ~Copyable {
         case .double where value.tag == .int: return .double(Double(value.int))
         case .double where value.double.isFinite: return .double(value.double)
         case .decimal:
-            if case .value(let unscaled, let scale) = DecimalText.exact(digits(of: value, record: row)) { return .decimal(unscaled, scale: scale) }
+            if case .value(let unscaled, let scale) = DecimalText.exact(digits(of: value, record: row)) {
+                return .decimal(unscaled, scale: scale)
+            }
         case .int, .double: break
         case .string, .bool, .timestamp, .date, .json: return value
         }

@@ -25,7 +25,8 @@ public final class LookupTable: @unchecked Sendable {
         self.columns = columns
         self.index = index
         rowCount = index.rowCount
-        heldBytes = memory.heldBytes + (index.mask + 1) * MemoryLayout<LookupIndex.Entry>.stride
+        heldBytes =
+            memory.heldBytes + (index.mask + 1) * MemoryLayout<LookupIndex.Entry>.stride
             + index.rowCount * columns.count * MemoryLayout<Value>.stride
         self.memory = memory
     }
@@ -148,7 +149,8 @@ extension LookupTable {
                     continue
                 }
                 let copy = memory.copy(UnsafeRawBufferPointer(start: start, count: Int(value.length)))
-                values.append(Value(bits: UInt64(UInt(bitPattern: copy.baseAddress)), meta: value.meta & ~(UInt64(Value.Flags.plain) << 8)))
+                values.append(
+                    Value(bits: UInt64(UInt(bitPattern: copy.baseAddress)), meta: value.meta & ~(UInt64(Value.Flags.plain) << 8)))
             }
             return nil
         }
@@ -162,12 +164,14 @@ extension LookupTable {
                 let hash = LookupIndex.hash(entry.key)
                 var slot = Int(truncatingIfNeeded: hash) & (capacity - 1)
                 while entries[slot].row != 0 { slot = (slot + 1) & (capacity - 1) }
-                entries[slot] = .init(key: entry.key.baseAddress, length: UInt32(truncatingIfNeeded: entry.key.count),
-                                      hash: UInt32(truncatingIfNeeded: hash >> 32), row: UInt64(row) + 1)
+                entries[slot] = .init(
+                    key: entry.key.baseAddress, length: UInt32(truncatingIfNeeded: entry.key.count),
+                    hash: UInt32(truncatingIfNeeded: hash >> 32), row: UInt64(row) + 1)
             }
             let rows = UnsafeMutablePointer<Value>.allocate(capacity: max(1, values.count))
             rows.initialize(from: values, count: values.count)
-            let index = LookupIndex(entries: entries, mask: capacity - 1, rows: rows, columnCount: columns.count, rowCount: keys.count)
+            let index = LookupIndex(
+                entries: entries, mask: capacity - 1, rows: rows, columnCount: columns.count, rowCount: keys.count)
             return LookupTable(name: name, key: key, columns: columns, index: index, memory: memory)
         }
     }

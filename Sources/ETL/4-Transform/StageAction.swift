@@ -26,12 +26,15 @@ struct StageAction {
         case .validate(let fields): [StageAction(step: index, kind: .validate(fields), reads: fields.map(\.path))]
         case .check(_, let expression, let onFailure): [StageAction(step: index, kind: .check(expression, onFailure: onFailure))]
         case .filter(let expression): [StageAction(step: index, kind: .filter(expression))]
-        case .lookup(_, let key, _, let onMissing): [StageAction(step: index, kind: .lookup(lookup, key: key, onMissing: onMissing))]
+        case .lookup(_, let key, _, let onMissing):
+            [StageAction(step: index, kind: .lookup(lookup, key: key, onMissing: onMissing))]
         case .set(let fields): fields.map { StageAction(step: index, kind: .set($0.path, $0.value), writes: [$0.path]) }
         case .remove(let paths): paths.map { StageAction(step: index, kind: .remove($0), writes: [$0]) }
         case .keep(let paths): [StageAction(step: index, kind: .keep(paths), reads: paths)]
         case .rename(let pairs):
-            pairs.map { StageAction(step: index, kind: .rename(from: $0.from, to: $0.to), reads: [$0.from], writes: [$0.from, $0.to]) }
+            pairs.map {
+                StageAction(step: index, kind: .rename(from: $0.from, to: $0.to), reads: [$0.from], writes: [$0.from, $0.to])
+            }
         case .rekey(let expression): [StageAction(step: index, kind: .rekey(expression))]
         }
     }
@@ -39,7 +42,7 @@ struct StageAction {
     var expression: ExpressionPlan? {
         switch kind {
         case .check(let expression, _), .filter(let expression), .lookup(_, let expression, _), .set(_, let expression),
-             .rekey(let expression):
+            .rekey(let expression):
             expression
         case .validate, .remove, .keep, .rename: nil
         }
@@ -62,7 +65,8 @@ struct StageAction {
         var kept = false
         for action in actions {
             let touched = action.reads + action.writes
-            let conflicts = kept && !touched.isEmpty
+            let conflicts =
+                kept && !touched.isEmpty
                 || touched.contains { path in changed.contains { $0.isStrictlyAbove(path) || path.isStrictlyAbove($0) } }
             if conflicts {
                 parts.append(part)

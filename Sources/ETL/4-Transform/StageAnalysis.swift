@@ -41,8 +41,9 @@ struct StageAnalysis {
         switch action.kind {
         case .validate(let rules): rules.forEach { checkRule($0) }
         case .rename(let from, let to) where from.isStrictlyAbove(to) || to.isStrictlyAbove(from) || from == to:
-            report("path.overlap", "'\(from.joined(separator: "."))' can't be renamed to '\(to.joined(separator: "."))'",
-                   "rename to a name that lies neither above nor below", at: step.position)
+            report(
+                "path.overlap", "'\(from.joined(separator: "."))' can't be renamed to '\(to.joined(separator: "."))'",
+                "rename to a name that lies neither above nor below", at: step.position)
         default: break
         }
         var touched = action.writes
@@ -60,7 +61,9 @@ struct StageAnalysis {
         do throws(CELError) {
             let program = try CELProgram.compile(expression.source, resolver: &names)
             if mustBeBool, !program.mayBe(.bool) {
-                report("expression.type", "the expression never gives true or false", "compare its value with something", at: expression.position)
+                report(
+                    "expression.type", "the expression never gives true or false", "compare its value with something",
+                    at: expression.position)
             }
             if let wrong = names.wrongNames.first { report(wrong, in: expression, from: 0) }
         } catch {
@@ -68,7 +71,9 @@ struct StageAnalysis {
                 report(wrong, in: expression, from: error.offset)
             } else {
                 let code = error.message.hasPrefix("unknown name") ? "expression.name" : "expression.syntax"
-                report(code, error.message, error.suggestion.map { "did you mean `\($0)`?" }, at: expression.position(at: error.offset))
+                report(
+                    code, error.message, error.suggestion.map { "did you mean `\($0)`?" }, at: expression.position(at: error.offset)
+                )
             }
         }
         return names.reads
@@ -90,8 +95,9 @@ struct StageAnalysis {
         }
         if let pattern = rule.pattern {
             do throws(CELError) { _ = try CELProgram.pattern(pattern, slot: 0) } catch {
-                report("pattern.syntax", "\(path): '\(pattern)' is no pattern: \(error.message)",
-                       "RE2's syntax has no look-around and no back-references", at: rule.position)
+                report(
+                    "pattern.syntax", "\(path): '\(pattern)' is no pattern: \(error.message)",
+                    "RE2's syntax has no look-around and no back-references", at: rule.position)
             }
         }
     }

@@ -9,8 +9,10 @@ extension StageProgram {
     ///   - inputPartitions: of the topic the stage reads.
     ///   - outputPartitions: of the topic it writes; for a stage that ends in a sink the input's.
     /// - Throws: everything that is wrong with the steps at once.
-    public static func compile(stage: StagePlan, lookups: LookupTables, inputPartitions: Int32,
-                               outputPartitions: Int32) throws(StageProblems) -> StageProgram {
+    public static func compile(
+        stage: StagePlan, lookups: LookupTables, inputPartitions: Int32,
+        outputPartitions: Int32
+    ) throws(StageProblems) -> StageProgram {
         var analysis = StageAnalysis(stage, columns: lookups.columns)
         for step in stage.steps {
             guard case .lookup(let table, _, _, _) = step.kind, lookups[table] == nil else { continue }
@@ -24,8 +26,11 @@ extension StageProgram {
             // The analysis has compiled every expression before, so this says that the two disagree.
             throw StageProblems(problems: [Problem(code: "expression.syntax", message: error.message, at: stage.position)])
         }
-        return assembly.finish(stage, Partitioning(inputCount: inputPartitions, outputCount: outputPartitions,
-                                                   keyChanges: stage.steps.contains { $0.changesKey }))
+        return assembly.finish(
+            stage,
+            Partitioning(
+                inputCount: inputPartitions, outputCount: outputPartitions,
+                keyChanges: stage.steps.contains { $0.changesKey }))
     }
 }
 
@@ -105,7 +110,9 @@ struct StageAssembly: ~Copyable {
         stageParts.append(StagePart(scanner: Scanner(trie, edits: edits), instructions: instructions, hasEdits: !edits.isEmpty))
     }
 
-    private mutating func instruction(_ action: StageAction, _ trie: SlotTrie, _ edits: inout [Edit]) throws(CELError) -> Instruction? {
+    private mutating func instruction(_ action: StageAction, _ trie: SlotTrie, _ edits: inout [Edit]) throws(CELError)
+        -> Instruction?
+    {
         let step = Int32(action.step)
         switch action.kind {
         case .validate(let rules):
@@ -116,11 +123,12 @@ struct StageAssembly: ~Copyable {
             return instruction
         case .check(let expression, let onFailure):
             var instruction = Instruction(operation: .check, step: step)
-            instruction.otherwise = switch onFailure {
-            case .deadLetter: .dead
-            case .drop: .drop
-            case .warn: .pass
-            }
+            instruction.otherwise =
+                switch onFailure {
+                case .deadLetter: .dead
+                case .drop: .drop
+                case .warn: .pass
+                }
             instruction.program = try program(expression)
             return instruction
         case .filter(let expression):
@@ -153,7 +161,9 @@ struct StageAssembly: ~Copyable {
     }
 
     /// An instruction that writes a path, with the slots of the objects the path lies in.
-    private mutating func write(_ operation: Instruction.Operation, _ path: [String], _ trie: SlotTrie, _ step: Int32) -> Instruction {
+    private mutating func write(_ operation: Instruction.Operation, _ path: [String], _ trie: SlotTrie, _ step: Int32)
+        -> Instruction
+    {
         var instruction = Instruction(operation: operation, step: step)
         instruction.target = slot(path, trie)
         instruction.path = Int32(paths.count)
@@ -164,14 +174,17 @@ struct StageAssembly: ~Copyable {
         return instruction
     }
 
-    private mutating func lookup(_ number: Int, _ key: ExpressionPlan, _ onMissing: StepPlan.OnMissing,
-                                 _ step: Int32) throws(CELError) -> Instruction {
+    private mutating func lookup(
+        _ number: Int, _ key: ExpressionPlan, _ onMissing: StepPlan.OnMissing,
+        _ step: Int32
+    ) throws(CELError) -> Instruction {
         var instruction = Instruction(operation: .lookup, step: step)
-        instruction.otherwise = switch onMissing {
-        case .deadLetter: .dead
-        case .drop: .drop
-        case .keep: .pass
-        }
+        instruction.otherwise =
+            switch onMissing {
+            case .deadLetter: .dead
+            case .drop: .drop
+            case .keep: .pass
+            }
         instruction.program = try program(key)
         instruction.source = Int32(number)
         instruction.target = names.slot(of: .row(number)).map { Int32($0) } ?? -1
@@ -222,8 +235,11 @@ struct StageAssembly: ~Copyable {
         context.timestamp = contextSlot(.timestamp)
         context.headers = contextSlot(.headers)
         var headers = OwnedArray<HeaderSlot>()
-        for case .header(let name) in names.contexts { headers.append(HeaderSlot(name: copy(name), slot: contextSlot(.header(name)))) }
-        context.isWanted = headers.count > 0
+        for case .header(let name) in names.contexts {
+            headers.append(HeaderSlot(name: copy(name), slot: contextSlot(.header(name))))
+        }
+        context.isWanted =
+            headers.count > 0
             || [context.key, context.partition, context.offset, context.timestamp, context.headers].contains { $0 >= 0 }
         var warned = OwnedArray<Int>()
         for _ in stage.steps { warned.append(0) }
@@ -236,11 +252,13 @@ struct StageAssembly: ~Copyable {
             for (column, name) in table.columns.enumerated() { (names + column).initialize(to: .string(copy(name))) }
             columnNames.append(ColumnNames(start: names, count: table.columns.count))
         }
-        let texts = StageTexts(steps: stage.steps.map(\.name), rules: rules, paths: paths,
-                               lookups: analysis.lookups.map { ($0.table, $0.key.source) })
-        return StageProgram(frame: frame, parts: stageParts, programs: programs, checks: checks, allowed: allowed, parents: parents,
-                            indexes: indexes, columns: columns, columnNames: columnNames, headers: headers, warned: warned, emptyMap: emptyMap,
-                            context: context, partitioning: partitioning, texts: texts, tables: tables, memory: memory)
+        let texts = StageTexts(
+            steps: stage.steps.map(\.name), rules: rules, paths: paths,
+            lookups: analysis.lookups.map { ($0.table, $0.key.source) })
+        return StageProgram(
+            frame: frame, parts: stageParts, programs: programs, checks: checks, allowed: allowed, parents: parents,
+            indexes: indexes, columns: columns, columnNames: columnNames, headers: headers, warned: warned, emptyMap: emptyMap,
+            context: context, partitioning: partitioning, texts: texts, tables: tables, memory: memory)
     }
 
     private func contextSlot(_ context: StageNames.Context) -> Int32 { names.slot(of: context).map { Int32($0) } ?? -1 }

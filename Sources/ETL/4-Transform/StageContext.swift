@@ -41,7 +41,8 @@ extension StageProgram {
     /// All headers as one map; the last of a name wins.
     @inline(never)
     private mutating func fillAllHeaders(_ given: UnsafeBufferPointer<LogHeader>) {
-        let pairs = arena.allocate(given.count * 2 * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: given.count * 2)
+        let pairs = arena.allocate(given.count * 2 * MemoryLayout<Value>.stride).bindMemory(
+            to: Value.self, capacity: given.count * 2)
         var count = 0
         for (index, header) in given.enumerated() {
             let isLast = !given[(index + 1)...].contains { Self.equal($0.name, header.name) }

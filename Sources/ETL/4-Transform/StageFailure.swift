@@ -41,13 +41,14 @@ extension StageProgram {
         fault = FaultSite()
         fault.offset = result.offset
         fault.scan = result.code
-        fault.code = switch result.code {
-        case .ok: .parseNotObject
-        case .emptyInput: .parseEmpty
-        case .utf8: .parseUTF8
-        case .depth: .parseDepth
-        default: .parseSyntax
-        }
+        fault.code =
+            switch result.code {
+            case .ok: .parseNotObject
+            case .emptyInput: .parseEmpty
+            case .utf8: .parseUTF8
+            case .depth: .parseDepth
+            default: .parseSyntax
+            }
         fault.value = frame[0]
         return .dead
     }
@@ -69,7 +70,8 @@ extension StageProgram {
     /// A value that was written has no JSON form after all.
     @inline(never)
     mutating func failWrite(_ part: Int) -> Verdict {
-        let instructions = UnsafeBufferPointer(start: parts.base[part].instructions.base, count: parts.base[part].instructions.count)
+        let instructions = UnsafeBufferPointer(
+            start: parts.base[part].instructions.base, count: parts.base[part].instructions.count)
         let slot = parts.base[part].scanner.unwritableSlot ?? 0
         let culprit = instructions.last { $0.target == Int32(slot) } ?? instructions[0]
         return fail(.setNotJSON, culprit, frame[slot])
@@ -80,7 +82,8 @@ extension StageProgram {
         let verdict = fail(.validateSchema, instruction, frame[Int(checks.base[check].slot)])
         fault.check = check
         fault.field = broken
-        for later in (check + 1)..<max(check + 1, Int(instruction.first + instruction.count)) where self.fault(of: checks.base[later]) != nil {
+        for later in (check + 1)..<max(check + 1, Int(instruction.first + instruction.count))
+        where self.fault(of: checks.base + later) != nil {
             fault.more += 1
         }
         return verdict
@@ -109,8 +112,9 @@ extension StageProgram {
         switch fault.code {
         case .validateSchema:
             let rule = texts.rules[fault.check]
-            return RecordFailure(.validateSchema, step: step, rule.message(fault.field, got: fault.value.tag, more: fault.more),
-                                 pointer: RecordFailure.pointer(rule.path))
+            return RecordFailure(
+                .validateSchema, step: step, rule.message(fault.field, got: fault.value.tag, more: fault.more),
+                pointer: RecordFailure.pointer(rule.path))
         case .checkFailed: return RecordFailure(.checkFailed, step: step, "check \(step) is not true")
         case .lookupMissing:
             let lookup = texts.lookups[Int(instruction.source)]
@@ -118,19 +122,29 @@ extension StageProgram {
             return RecordFailure(.lookupMissing, step: step, "\(lookup.table): \(reason) \(lookup.key)")
         case .lookupKeyType:
             let lookup = texts.lookups[Int(instruction.source)]
-            return RecordFailure(.lookupKeyType, step: step, "\(lookup.table): \(lookup.key) is \(type), expected string, integer, boolean or decimal")
+            return RecordFailure(
+                .lookupKeyType, step: step,
+                "\(lookup.table): \(lookup.key) is \(type), expected string, integer, boolean or decimal")
         case .setNotJSON:
-            return RecordFailure(.setNotJSON, step: step, "\(name): the value computed is \(type == "number" || type == "array" || type == "object" ? "not finite, or holds what JSON has no form for" : "\(type), which JSON has no form for")",
-                                 pointer: RecordFailure.pointer(path))
+            let isNested = [.double, .list, .map].contains(fault.value.tag)
+            let reason =
+                isNested ? "\(type) that is not finite or holds what JSON has no form for" : "\(type), which JSON has no form for"
+            return RecordFailure(
+                .setNotJSON, step: step, "\(name): the value computed is \(reason)", pointer: RecordFailure.pointer(path))
         case .setNotObject:
-            return RecordFailure(.setNotObject, step: step, "\(name): lies below a field that is no object",
-                                 pointer: RecordFailure.pointer(path))
+            return RecordFailure(
+                .setNotObject, step: step, "\(name): lies below a field that is no object",
+                pointer: RecordFailure.pointer(path))
         case .rekeyType:
-            return RecordFailure(.rekeyType, step: step, "the key computed is \(type), expected string, integer, boolean, decimal or null")
+            return RecordFailure(
+                .rekeyType, step: step, "the key computed is \(type), expected string, integer, boolean, decimal or null")
         default:
-            let what = fault.value.tag == .error ? programs.base[Int(instruction.program)].describe(fault.value)
+            let what =
+                fault.value.tag == .error
+                ? programs.base[Int(instruction.program)].describe(fault.value)
                 : "expected true or false, got \(type)"
-            return RecordFailure(.expressionError, step: step, path.isEmpty ? what : "\(name): \(what)", pointer: RecordFailure.pointer(path))
+            return RecordFailure(
+                .expressionError, step: step, path.isEmpty ? what : "\(name): \(what)", pointer: RecordFailure.pointer(path))
         }
     }
 
@@ -146,8 +160,9 @@ extension StageProgram {
 
     /// Takes the counts since the last call.
     public mutating func takeCounters() -> StageCounters {
-        let result = StageCounters(records: counts.records, out: counts.out, dropped: counts.dropped,
-                                   dead: counts.dead, warned: Array(UnsafeBufferPointer(start: warned.base, count: warned.count)))
+        let result = StageCounters(
+            records: counts.records, out: counts.out, dropped: counts.dropped,
+            dead: counts.dead, warned: Array(UnsafeBufferPointer(start: warned.base, count: warned.count)))
         counts = Counts()
         warned.base.update(repeating: 0, count: warned.count)
         return result

@@ -104,8 +104,10 @@ struct StageNames: NameResolver {
     private mutating func lookupSlot(_ path: [String]) -> Int? {
         guard let lookup = aliases.firstIndex(where: { $0.name == path[0] }) else { return nil }
         guard lookup < definedCount else {
-            wrongNames.append(WrongName(name: path[0], message: "'\(path[0])' is used before the lookup that gives it",
-                                        suggestion: "move this step behind the lookup step with as: \(path[0])"))
+            wrongNames.append(
+                WrongName(
+                    name: path[0], message: "'\(path[0])' is used before the lookup that gives it",
+                    suggestion: "move this step behind the lookup step with as: \(path[0])"))
             return nil
         }
         if path.count == 1 { return contextSlot(.row(lookup)) }
@@ -113,8 +115,10 @@ struct StageNames: NameResolver {
         if let column = aliases[lookup].columns.firstIndex(of: path[1]) {
             return contextSlot(.column(lookup: lookup, column: column))
         }
-        wrongNames.append(WrongName(name: path[1], message: "the table of lookup '\(path[0])' has no column '\(path[1])'",
-                                    suggestion: suggest(path[1], among: aliases[lookup].columns, called: "its columns")))
+        wrongNames.append(
+            WrongName(
+                name: path[1], message: "the table of lookup '\(path[0])' has no column '\(path[1])'",
+                suggestion: suggest(path[1], among: aliases[lookup].columns, called: "its columns")))
         return nil
     }
 }

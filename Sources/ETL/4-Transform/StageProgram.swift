@@ -55,11 +55,15 @@ public struct StageProgram: ~Copyable {
         var dead = 0
     }
 
-    init(frame: consuming OwnedArray<Value>, parts: consuming OwnedArray<StagePart>, programs: consuming OwnedArray<StageExpression>,
-         checks: consuming OwnedArray<FieldCheck>, allowed: consuming OwnedArray<AllowedValue>, parents: consuming OwnedArray<Int32>,
-         indexes: consuming OwnedArray<LookupIndex>, columns: consuming OwnedArray<LookupColumn>,
-         columnNames: consuming OwnedArray<ColumnNames>, headers: consuming OwnedArray<HeaderSlot>, warned: consuming OwnedArray<Int>,
-         emptyMap: Value, context: ContextSlots, partitioning: Partitioning, texts: StageTexts, tables: [LookupTable], memory: consuming Arena) {
+    init(
+        frame: consuming OwnedArray<Value>, parts: consuming OwnedArray<StagePart>, programs: consuming OwnedArray<StageExpression>,
+        checks: consuming OwnedArray<FieldCheck>, allowed: consuming OwnedArray<AllowedValue>, parents: consuming OwnedArray<Int32>,
+        indexes: consuming OwnedArray<LookupIndex>, columns: consuming OwnedArray<LookupColumn>,
+        columnNames: consuming OwnedArray<ColumnNames>, headers: consuming OwnedArray<HeaderSlot>,
+        warned: consuming OwnedArray<Int>,
+        emptyMap: Value, context: ContextSlots, partitioning: Partitioning, texts: StageTexts, tables: [LookupTable],
+        memory: consuming Arena
+    ) {
         self.frame = frame.base
         frameOwner = frame
         self.parts = parts
@@ -117,7 +121,9 @@ public struct StageProgram: ~Copyable {
         return .out
     }
 
-    private mutating func run(_ instructions: UnsafeMutablePointer<Instruction>, _ count: Int, _ outputs: inout OutputBatch) -> Verdict {
+    private mutating func run(_ instructions: UnsafeMutablePointer<Instruction>, _ count: Int, _ outputs: inout OutputBatch)
+        -> Verdict
+    {
         var next = 0
         while next < count {
             let instruction = instructions[next]
@@ -127,7 +133,7 @@ public struct StageProgram: ~Copyable {
                 var check = Int(instruction.first)
                 let end = check + Int(instruction.count)
                 while check < end {
-                    if let broken = fault(of: checks.base[check]) { return failField(instruction, check, broken) }
+                    if let broken = fault(of: checks.base + check) { return failField(instruction, check, broken) }
                     check += 1
                 }
             case .check:

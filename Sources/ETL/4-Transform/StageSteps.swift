@@ -50,7 +50,8 @@ extension StageProgram {
     @inline(never)
     private mutating func wholeRow(_ row: UnsafePointer<Value>, lookup: Int) -> Value {
         let names = columnNames.base[lookup]
-        let pairs = arena.allocate(names.count * 2 * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: names.count * 2)
+        let pairs = arena.allocate(names.count * 2 * MemoryLayout<Value>.stride).bindMemory(
+            to: Value.self, capacity: names.count * 2)
         for column in 0..<names.count {
             pairs[column * 2] = names.start[column]
             pairs[column * 2 + 1] = row[column]

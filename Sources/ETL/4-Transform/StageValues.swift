@@ -19,7 +19,9 @@ extension StageProgram {
         switch value.tag {
         case .bytes: return true
         case .list, .map:
-            guard value.flags & Value.Flags.raw == 0, let items = value.pointer?.assumingMemoryBound(to: Value.self) else { return false }
+            guard value.flags & Value.Flags.raw == 0, let items = value.pointer?.assumingMemoryBound(to: Value.self) else {
+                return false
+            }
             return (0..<Int(value.length) * (value.tag == .map ? 2 : 1)).contains { holdsBytes(items[$0]) }
         default: return false
         }
@@ -39,7 +41,9 @@ extension StageProgram {
 
     /// An integer beyond Int64 as it was written; nil: the value is none.
     func wideInteger(_ value: Value) -> UnsafeRawBufferPointer? {
-        guard value.flags & (Value.Flags.digits | Value.Flags.outOfRange) == Value.Flags.digits | Value.Flags.outOfRange else { return nil }
+        guard value.flags & (Value.Flags.digits | Value.Flags.outOfRange) == Value.Flags.digits | Value.Flags.outOfRange else {
+            return nil
+        }
         let written = digits(of: value, record: text)
         return written.contains { $0 | 0x20 == UInt8(ascii: "e") || $0 == UInt8(ascii: ".") } ? nil : written
     }

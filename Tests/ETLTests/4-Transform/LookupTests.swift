@@ -13,8 +13,9 @@ private func plan(_ csv: String, key: String = "code", columns: [String: ColumnT
 
 private func joined(_ plan: LookupPlan, _ expression: String, _ input: String) throws -> String {
     let tables = try LookupTables.load([plan])
-    var program = try StageProgram.compile(stage: stage(lookup("message.k"), set(("r", expression))), lookups: tables, inputPartitions: 1,
-                                           outputPartitions: 1)
+    var program = try StageProgram.compile(
+        stage: stage(lookup("message.k"), set(("r", expression))), lookups: tables, inputPartitions: 1,
+        outputPartitions: 1)
     return run(&program, input)
 }
 
@@ -38,24 +39,27 @@ func aRowsColumnsHaveTheirTypes(_ expression: String, _ input: String, _ expecte
     for columns in [[:], ["code": ColumnType.int]] {
         let found = try joined(plan("code,name\n5,five\n-12345678901,far\n", columns: columns), "country.name", #"{"k":5}"#)
         #expect(found == #"{"k":5,"r":"five"}"#)
-        #expect(try joined(plan("code,name\n5,five\n", columns: columns), "country.name", #"{"k":"5"}"#) == #"{"k":"5","r":"five"}"#)
+        #expect(
+            try joined(plan("code,name\n5,five\n", columns: columns), "country.name", #"{"k":"5"}"#) == #"{"k":"5","r":"five"}"#)
     }
 }
 
-@Test(arguments: [
-    ("code,r\nDE,1\nFR,2\nDE,3\n", [:], "lookup.duplicate", ":4: the key 'DE' stands in line 2 already"),
-    ("code,r\n,1\n", [:], "lookup.key", ":2: the key column 'code' is empty"),
-    ("code,r\nDE\n", [:], "lookup.row", ":2: the row has 1 fields"),
-    ("code,r\nDE,\"a\n", [:], "lookup.row", ":2: a quoted field isn't closed"),
-    ("code,r\nDE,x\n", ["r": .int], "lookup.row", ":2: column 'r' isn't of type int"),
-    ("code,r\nDE,9223372036854775808\n", ["r": .int], "lookup.row", ":2: the number in column 'r' doesn't fit int"),
-    ("id,r\nDE,1\n", [:], "lookup.column", "which has: id, r"),
-    ("code,code\nDE,1\n", [:], "lookup.column", "stands twice"),
-    ("code,r\nDE,1\n", ["x": .int], "lookup.column", "Column 'x'"),
-    ("code,r\nDE,1\n", ["r": .json], "lookup.column", "can't be json"),
-    ("", [:], "lookup.file", "has no header"),
-] as [(String, [String: ColumnType], String, String)])
-func whatIsWrongWithAFileIsSaidWithItsLine(_ csv: String, _ columns: [String: ColumnType], _ code: String, _ message: String) throws {
+@Test(
+    arguments: [
+        ("code,r\nDE,1\nFR,2\nDE,3\n", [:], "lookup.duplicate", ":4: the key 'DE' stands in line 2 already"),
+        ("code,r\n,1\n", [:], "lookup.key", ":2: the key column 'code' is empty"),
+        ("code,r\nDE\n", [:], "lookup.row", ":2: the row has 1 fields"),
+        ("code,r\nDE,\"a\n", [:], "lookup.row", ":2: a quoted field isn't closed"),
+        ("code,r\nDE,x\n", ["r": .int], "lookup.row", ":2: column 'r' isn't of type int"),
+        ("code,r\nDE,9223372036854775808\n", ["r": .int], "lookup.row", ":2: the number in column 'r' doesn't fit int"),
+        ("id,r\nDE,1\n", [:], "lookup.column", "which has: id, r"),
+        ("code,code\nDE,1\n", [:], "lookup.column", "stands twice"),
+        ("code,r\nDE,1\n", ["x": .int], "lookup.column", "Column 'x'"),
+        ("code,r\nDE,1\n", ["r": .json], "lookup.column", "can't be json"),
+        ("", [:], "lookup.file", "has no header"),
+    ] as [(String, [String: ColumnType], String, String)])
+func whatIsWrongWithAFileIsSaidWithItsLine(_ csv: String, _ columns: [String: ColumnType], _ code: String, _ message: String) throws
+{
     let plan = try plan(csv, columns: columns)
     let error = #expect(throws: LookupError.self) { _ = try plan.load() }
     #expect(error?.code == code)

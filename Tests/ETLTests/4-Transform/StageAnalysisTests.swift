@@ -16,18 +16,22 @@ private func problems(_ stage: StagePlan) -> [Problem] {
 
 /// Someone who writes a topology wants to see every mistake at once, each at its place, before the first record.
 @Test func everyProblemIsReportedAtItsPlace() {
-    let found = problems(stage(
-        .check(name: "a", expression: cel("message.q >= ", line: 2), onFailure: .deadLetter),
-        .filter(cel("mesage.q > 1", line: 3)),
-        .set([(["t"], cel("message.x + country.region", line: 4))]),
-        .lookup(table: "countries", key: cel("message.country", line: 5), alias: "country", onMissing: .deadLetter),
-        .set([(["t"], cel("message.x + country.regoin", line: 6))]),
-        .validate(fields: [field("a", pattern: "(?=x)")]),
-        .filter(cel("'text'", line: 8)),
-        .rename([(["a"], ["a", "b"])]),
-        .remove([[""]])))
-    #expect(found.map(\.code) == ["expression.syntax", "expression.name", "expression.name", "expression.name", "pattern.syntax", "expression.type",
-                                  "path.overlap", "path.empty"])
+    let found = problems(
+        stage(
+            .check(name: "a", expression: cel("message.q >= ", line: 2), onFailure: .deadLetter),
+            .filter(cel("mesage.q > 1", line: 3)),
+            .set([(["t"], cel("message.x + country.region", line: 4))]),
+            .lookup(table: "countries", key: cel("message.country", line: 5), alias: "country", onMissing: .deadLetter),
+            .set([(["t"], cel("message.x + country.regoin", line: 6))]),
+            .validate(fields: [field("a", pattern: "(?=x)")]),
+            .filter(cel("'text'", line: 8)),
+            .rename([(["a"], ["a", "b"])]),
+            .remove([[""]])))
+    #expect(
+        found.map(\.code) == [
+            "expression.syntax", "expression.name", "expression.name", "expression.name", "pattern.syntax", "expression.type",
+            "path.overlap", "path.empty",
+        ])
     #expect(found.prefix(6).map(\.position.line) == [2, 3, 4, 6, 7, 8])
     #expect(found[1].suggestion?.contains("message") == true)
     #expect(found[2].message.contains("before the lookup"))
@@ -64,5 +68,7 @@ func recordsAreReadOnceWhereOnceIsEnough(_ stage: StagePlan, _ parts: Int) {
 
 @Test func aTestOfAFieldBesideOneThatWasSetSeesTheNewObject() throws {
     #expect(try run(stage(set(("a.b", "1")), set(("c", "has(message.a.c)"))), "{}").text == #"{"a":{"b":1},"c":false}"#)
-    #expect(try run(stage(lookup("message.x", as: "c", .keep), set(("r", "has(c.region)"))), #"{"x":"DE"}"#).text == #"{"x":"DE","r":true}"#)
+    #expect(
+        try run(stage(lookup("message.x", as: "c", .keep), set(("r", "has(c.region)"))), #"{"x":"DE"}"#).text
+            == #"{"x":"DE","r":true}"#)
 }

@@ -15,8 +15,9 @@ func stage(_ kinds: StepPlan.Kind...) -> StagePlan {
         if case .check(let own, _, _) = kind { name = own }
         return StepPlan(name: name, kind: kind, position: place(1))
     }
-    return StagePlan(name: "orders", from: "orders.raw", threads: 1, delivery: .exactlyOnce, steps: steps, ending: .topic("orders.out"),
-                     position: place(1))
+    return StagePlan(
+        name: "orders", from: "orders.raw", threads: 1, delivery: .exactlyOnce, steps: steps, ending: .topic("orders.out"),
+        position: place(1))
 }
 
 func place(_ line: Int) -> SourcePosition { SourcePosition(file: "t.yaml", line: line, column: 1) }
@@ -34,27 +35,35 @@ func rekey(_ source: String) -> StepPlan.Kind { .rekey(cel(source)) }
 func check(_ source: String, _ onFailure: StepPlan.OnFailure = .deadLetter) -> StepPlan.Kind {
     .check(name: "rule", expression: cel(source), onFailure: onFailure)
 }
-func lookup(_ key: String = "message.country", as alias: String = "country", _ onMissing: StepPlan.OnMissing = .deadLetter) -> StepPlan.Kind {
+func lookup(_ key: String = "message.country", as alias: String = "country", _ onMissing: StepPlan.OnMissing = .deadLetter)
+    -> StepPlan.Kind
+{
     .lookup(table: "countries", key: cel(key), alias: alias, onMissing: onMissing)
 }
 func validate(_ fields: FieldRule...) -> StepPlan.Kind { .validate(fields: fields) }
-func field(_ name: String, _ type: FieldRule.JSONType? = nil, required: Bool = true, nullable: Bool = false, min: String? = nil,
-           max: String? = nil, above: String? = nil, below: String? = nil, length: ClosedRange<Int>? = nil, pattern: String? = nil,
-           allowed: [String]? = nil) -> FieldRule {
-    FieldRule(path: path(name), type: type, required: required, nullable: nullable, minimum: min, maximum: max, exclusiveMinimum: above,
-              exclusiveMaximum: below, minLength: length?.lowerBound, maxLength: length?.upperBound, pattern: pattern, allowed: allowed,
-              position: place(7))
+func field(
+    _ name: String, _ type: FieldRule.JSONType? = nil, required: Bool = true, nullable: Bool = false, min: String? = nil,
+    max: String? = nil, above: String? = nil, below: String? = nil, length: ClosedRange<Int>? = nil, pattern: String? = nil,
+    allowed: [String]? = nil
+) -> FieldRule {
+    FieldRule(
+        path: path(name), type: type, required: required, nullable: nullable, minimum: min, maximum: max, exclusiveMinimum: above,
+        exclusiveMaximum: below, minLength: length?.lowerBound, maxLength: length?.upperBound, pattern: pattern, allowed: allowed,
+        position: place(7))
 }
 
 /// code, region, vat_rate (decimal), since (int), with DE, FR and 5.
 func countries() -> LookupTable {
     var builder = LookupTable.Builder(name: "countries", key: "code", columns: ["code", "region", "vat_rate", "since"])
-    let rows: [(String, String?, Int64, Int64)] = [("DE", "EU", 19, 1957), ("FR", "EU", 20, 1957), ("5", nil, 0, 5), ("Zü\"rich", "Alps", 77, 1)]
+    let rows: [(String, String?, Int64, Int64)] = [
+        ("DE", "EU", 19, 1957), ("FR", "EU", 20, 1957), ("5", nil, 0, 5), ("Zü\"rich", "Alps", 77, 1),
+    ]
     for (line, row) in rows.enumerated() {
         bytes(row.0) { code in
             bytes(row.1 ?? "") { region in
-                let duplicate = builder.append([.string(code), row.1 == nil ? .null : .string(region), .decimal(row.2, scale: 2), .int(row.3)],
-                                               key: code, line: line + 2)
+                let duplicate = builder.append(
+                    [.string(code), row.1 == nil ? .null : .string(region), .decimal(row.2, scale: 2), .int(row.3)],
+                    key: code, line: line + 2)
                 precondition(duplicate == nil)
             }
         }
@@ -109,8 +118,9 @@ func run(_ program: inout StageProgram, _ given: Given, _ batch: inout OutputBat
     }
     let headers = given.headers.map { LogHeader(name: keep(Array($0.0.utf8)), value: keep($0.1)) }
     return headers.withUnsafeBufferPointer { headers in
-        let record = LogRecord(key: keep(given.key), value: keep(given.value), headers: headers, partition: given.partition, offset: 42,
-                               timestamp: 1_700_000_000_000)
+        let record = LogRecord(
+            key: keep(given.key), value: keep(given.value), headers: headers, partition: given.partition, offset: 42,
+            timestamp: 1_700_000_000_000)
         batch.reset()
         let verdict = program.run(record, into: &batch)
         precondition(batch.count == (verdict == .out ? 1 : 0))
@@ -118,12 +128,15 @@ func run(_ program: inout StageProgram, _ given: Given, _ batch: inout OutputBat
         case .dropped: return Outcome(text: "dropped", partition: -1)
         case .dead:
             let failure = program.failure
-            return Outcome(text: "\(failure.code.rawValue) \(failure.pointer)".trimmingCharacters(in: .whitespaces), partition: -1, failure: failure)
+            return Outcome(
+                text: "\(failure.code.rawValue) \(failure.pointer)".trimmingCharacters(in: .whitespaces), partition: -1,
+                failure: failure)
         case .out:
             let output = batch.records[0]
             precondition(output.headers.count == given.headers.count)
-            return Outcome(text: output.value.baseAddress == nil ? "null" : String(decoding: output.value, as: UTF8.self),
-                           key: output.key.baseAddress == nil ? nil : String(decoding: output.key, as: UTF8.self), partition: output.partition)
+            return Outcome(
+                text: output.value.baseAddress == nil ? "null" : String(decoding: output.value, as: UTF8.self),
+                key: output.key.baseAddress == nil ? nil : String(decoding: output.key, as: UTF8.self), partition: output.partition)
         }
     }
 }

@@ -18,17 +18,20 @@ struct StageCase: CustomTestStringConvertible, Sendable {
 
 /// What no step names must come out as it went in, byte for byte.
 @Test(arguments: [
-    StageCase(stage(set(("z", "1"))), #"{"a":1.10,"b":1E5,"c":12345678901234567890,"d":0.1000,"e":1e400,"f":-0}"#,
-              #"{"a":1.10,"b":1E5,"c":12345678901234567890,"d":0.1000,"e":1e400,"f":-0,"z":1}"#),
-    StageCase(stage(set(("z", "message.c"), ("y", "message.d"))), #"{"c":12345678901234567890,"d":0.1000}"#,
-              #"{"c":12345678901234567890,"d":0.1000,"z":12345678901234567890,"y":0.1000}"#),
+    StageCase(
+        stage(set(("z", "1"))), #"{"a":1.10,"b":1E5,"c":12345678901234567890,"d":0.1000,"e":1e400,"f":-0}"#,
+        #"{"a":1.10,"b":1E5,"c":12345678901234567890,"d":0.1000,"e":1e400,"f":-0,"z":1}"#),
+    StageCase(
+        stage(set(("z", "message.c"), ("y", "message.d"))), #"{"c":12345678901234567890,"d":0.1000}"#,
+        #"{"c":12345678901234567890,"d":0.1000,"z":12345678901234567890,"y":0.1000}"#),
     StageCase(stage(set(("z", "1"))), "  { \"a\" : [ 1 , 2 ] ,\t\"b\" : {} }\n", "  { \"a\" : [ 1 , 2 ] ,\t\"b\" : {},\"z\":1 }\n"),
     StageCase(stage(set(("z", "1"))), #"{"a":"\u00e9\/\n","\u0062":"é😀"}"#, #"{"a":"\u00e9\/\n","\u0062":"é😀","z":1}"#),
     StageCase(stage(filter("true")), " {\"a\" : 1.0 } ", " {\"a\" : 1.0 } "),
     StageCase(stage(set(("a", "message.a"))), #"{"a":1.50,"a":2.50}"#, #"{"a":1.50,"a":2.50}"#),
     StageCase(stage(set(("a", "message.a + 1"))), #"{"a":1,"b":0,"a":2}"#, #"{"b":0,"a":3}"#),
     StageCase(stage(set(("b", "message.a"))), #"{"a":"x\"\\y\u0041"}"#, #"{"a":"x\"\\y\u0041","b":"x\"\\yA"}"#),
-    StageCase(stage(set(("b", "message.a"))), #"{"a":{"x":[1.0,{"y":1e3}]}}"#, #"{"a":{"x":[1.0,{"y":1e3}]},"b":{"x":[1.0,{"y":1e3}]}}"#),
+    StageCase(
+        stage(set(("b", "message.a"))), #"{"a":{"x":[1.0,{"y":1e3}]}}"#, #"{"a":{"x":[1.0,{"y":1e3}]},"b":{"x":[1.0,{"y":1e3}]}}"#),
     StageCase(stage(), "anything, even no JSON", "anything, even no JSON"),
     StageCase(stage(set(("a", "1"))), nil, "null"),
     StageCase(stage(), nil, "null"),
@@ -81,17 +84,24 @@ func untouchedBytesStay(_ row: StageCase) throws {
     StageCase(stage(check("message.q >= 1", .warn)), #"{"q":0}"#, #"{"q":0}"#),
     StageCase(stage(check("message.q >= 1", .warn)), #"{}"#, #"{}"#),
     // lookup
-    StageCase(stage(lookup(), set(("r", "country.region"), ("v", "country.vat_rate"))), #"{"country":"DE"}"#, #"{"country":"DE","r":"EU","v":0.19}"#),
+    StageCase(
+        stage(lookup(), set(("r", "country.region"), ("v", "country.vat_rate"))), #"{"country":"DE"}"#,
+        #"{"country":"DE","r":"EU","v":0.19}"#),
     StageCase(stage(lookup(), set(("r", "country.region"))), #"{"country":5}"#, #"{"country":5,"r":null}"#),
-    StageCase(stage(lookup(), set(("r", "country.region"))), #"{"country":"Z\u00fc\"rich"}"#, #"{"country":"Z\u00fc\"rich","r":"Alps"}"#),
-    StageCase(stage(lookup(), set(("row", "country"))), #"{"country":"FR"}"#,
-              #"{"country":"FR","row":{"code":"FR","region":"EU","vat_rate":0.20,"since":1957}}"#),
-    StageCase(stage(lookup("message.country", as: "c", .keep), set(("r", "c == null ? 'none' : c.region"))), #"{"country":"XX"}"#,
-              #"{"country":"XX","r":"none"}"#),
-    StageCase(stage(lookup("message.country", as: "c", .keep), set(("r", "c == null ? 'none' : c.region"))), "{}", #"{"r":"none"}"#),
+    StageCase(
+        stage(lookup(), set(("r", "country.region"))), #"{"country":"Z\u00fc\"rich"}"#, #"{"country":"Z\u00fc\"rich","r":"Alps"}"#),
+    StageCase(
+        stage(lookup(), set(("row", "country"))), #"{"country":"FR"}"#,
+        #"{"country":"FR","row":{"code":"FR","region":"EU","vat_rate":0.20,"since":1957}}"#),
+    StageCase(
+        stage(lookup("message.country", as: "c", .keep), set(("r", "c == null ? 'none' : c.region"))), #"{"country":"XX"}"#,
+        #"{"country":"XX","r":"none"}"#),
+    StageCase(
+        stage(lookup("message.country", as: "c", .keep), set(("r", "c == null ? 'none' : c.region"))), "{}", #"{"r":"none"}"#),
     StageCase(stage(lookup("message.country", as: "c", .drop)), #"{"country":"XX"}"#, "dropped"),
-    StageCase(stage(lookup("message.a", as: "a"), lookup("message.b", as: "b"), set(("s", "a.since - b.since"))), #"{"a":"DE","b":"5"}"#,
-              #"{"a":"DE","b":"5","s":1952}"#),
+    StageCase(
+        stage(lookup("message.a", as: "a"), lookup("message.b", as: "b"), set(("s", "a.since - b.since"))), #"{"a":"DE","b":"5"}"#,
+        #"{"a":"DE","b":"5","s":1952}"#),
 ])
 func stepsDoWhatTheySay(_ row: StageCase) throws {
     #expect(try run(row.stage, row.input).text == row.expected)
@@ -141,11 +151,13 @@ func failuresHaveCodeAndPointer(_ row: StageCase) throws {
     #expect(outcome.failure?.message.contains("byte 6") == true)
 }
 
-@Test(arguments: [
-    ("message.k", #"{"k":"new"}"#, "new"), ("message.k", #"{"k":"\u00e9"}"#, "é"), ("message.k", #"{"k":17}"#, "17"),
-    ("message.k", #"{"k":true}"#, "true"), ("message.k", #"{"k":null}"#, nil), ("message.k", #"{"k":12345678901234567890}"#, "12345678901234567890"),
-    ("decimal(message.k)", #"{"k":1.50}"#, "1.50"), ("key + message.k", #"{"k":"!"}"#, "k!"),
-] as [(String, String, String?)])
+@Test(
+    arguments: [
+        ("message.k", #"{"k":"new"}"#, "new"), ("message.k", #"{"k":"\u00e9"}"#, "é"), ("message.k", #"{"k":17}"#, "17"),
+        ("message.k", #"{"k":true}"#, "true"), ("message.k", #"{"k":null}"#, nil),
+        ("message.k", #"{"k":12345678901234567890}"#, "12345678901234567890"),
+        ("decimal(message.k)", #"{"k":1.50}"#, "1.50"), ("key + message.k", #"{"k":"!"}"#, "k!"),
+    ] as [(String, String, String?)])
 func rekeyTakesScalars(_ expression: String, _ input: String, _ key: String?) throws {
     let outcome = try run(stage(rekey(expression)), input)
     #expect(outcome.text == input)
@@ -182,8 +194,10 @@ func rekeyTakesScalars(_ expression: String, _ input: String, _ key: String?) th
 
 /// Records meet the same program one after the other: nothing of one may show in the next.
 @Test func aProgramRemembersNothing() throws {
-    var program = try compile(stage(lookup("message.country", as: "c", .keep), set(("r", "c == null ? message.x : c.region")),
-                                    check("message.r != 'no'", .warn)))
+    var program = try compile(
+        stage(
+            lookup("message.country", as: "c", .keep), set(("r", "c == null ? message.x : c.region")),
+            check("message.r != 'no'", .warn)))
     var batch = OutputBatch()
     for _ in 0..<3 {
         #expect(run(&program, Given(#"{"country":"DE"}"#), &batch).text == #"{"country":"DE","r":"EU"}"#)
