@@ -27,7 +27,7 @@ extension Node {
         let raw = place.source.bytes
         let text = Array(scalar.text.utf8)
         var (line, column) = (place.line, place.column + quotes)
-        var at = place.source.byte(line: line, column: place.column) + quotes
+        var at = place.byte + quotes
         var offset = 0
         var runs = [Run(offset: 0, line: line, column: column)]
 

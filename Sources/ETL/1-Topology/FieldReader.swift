@@ -30,14 +30,26 @@ final class FieldReader {
         self.variables = variables
     }
 
-    var errorCount: Int { problems.count { $0.severity == .error } }
+    private(set) var errorCount = 0
+    /// Nobody reads more, and what makes as many is most likely no topology.
+    private static let mostProblems = 1000
 
-    func report(_ problem: Problem) { problems.append(problem) }
+    func report(_ problem: Problem) {
+        if problem.severity == .error { errorCount += 1 }
+        guard problems.count < Self.mostProblems else { return }
+        problems.append(problem)
+        if problems.count == Self.mostProblems {
+            problems.append(Problem(.warning, code: "problems.more", message: "there are more problems than are shown", at: problem.position))
+        }
+    }
+
+    /// Whether there is still room for a suggestion to be shown; finding one is costly.
+    var hasRoom: Bool { problems.count < Self.mostProblems }
 
     func report(
         _ code: String, _ message: String, at position: SourcePosition, _ suggestion: String? = nil, severity: Problem.Severity = .error
     ) {
-        problems.append(Problem(severity, code: code, message: message, at: position, suggestion: suggestion))
+        report(Problem(severity, code: code, message: message, at: position, suggestion: suggestion))
     }
 
     /// Marks a text as one nobody may see.
@@ -162,6 +174,7 @@ struct MappingReader {
         for entry in entries {
             let position = SourcePosition(entry.keyPlace)
             guard let field = shape.field(named: entry.key) else {
+                guard reader.hasRoom else { continue }
                 let suggestion = suggest(entry.key, among: names, called: "\(shape.name) has")
                 reader.report("key.unknown", "unknown key `\(entry.key)`", at: position, suggestion)
                 // The slip of a required key isn't missing as well.

@@ -7,6 +7,7 @@ extension PlanBuilder {
         var names: [String: SourcePosition] = [:]
         var aliases: [String: SourcePosition] = [:]
         var result: [StepPlan] = []
+        let errors = reader.errorCount
         for step in section.steps?.value ?? [] {
             guard let (kind, label) = kind(of: step.value) else { continue }
             var name = label
@@ -16,6 +17,7 @@ extension PlanBuilder {
                 counts[label, default: 0] += 1
                 name = "\(label)_\(counts[label, default: 1])"
             }
+            if !section.isBroken, reader.errorCount == errors { checkEmpty(kind, label, at: step.position) }
             checkUnique(name, at: step.value.check?.value.name?.position ?? step.position, "a step", &names)
             if case .lookup(_, _, let alias, _) = kind, let lookup = step.value.lookup?.value, let place = (lookup.alias ?? lookup.table)?.position {
                 checkUnique(alias, at: place, "a row of a lookup", &aliases)
@@ -36,6 +38,20 @@ extension PlanBuilder {
                     related: [.init(message: "it is here", position: first)]))
         }
         places[name] = places[name] ?? position
+    }
+
+    private func checkEmpty(_ kind: StepPlan.Kind, _ label: String, at position: SourcePosition) {
+        let isEmpty =
+            switch kind {
+            case .validate(let fields): fields.isEmpty
+            case .set(let targets): targets.isEmpty
+            case .remove(let paths), .keep(let paths): paths.isEmpty
+            case .rename(let pairs): pairs.isEmpty
+            case .check, .filter, .lookup, .rekey: false
+            }
+        guard isEmpty else { return }
+        let effect = label == "keep" ? "leaves nothing of the record" : "does nothing"
+        reader.report("step.empty", "`\(label)` names no field and \(effect)", at: position, severity: .warning)
     }
 
     private func kind(of step: StepSection) -> (kind: StepPlan.Kind, label: String)? {

@@ -52,7 +52,9 @@ extension LoadedTopologies {
     }
 
     private func excerpt(_ position: SourcePosition, _ color: Bool) -> String {
-        guard let line = sources[position.file]?.line(position.line), line.utf8.contains(where: { $0 > 0x20 }) else { return "" }
+        // A line nobody can read isn't shown; cutting it first could show half a secret.
+        guard let line = sources[position.file]?.line(position.line), line.utf8.count < 5000, line.utf8.contains(where: { $0 > 0x20 })
+        else { return "" }
         let before = String(String.UnicodeScalarView(line.unicodeScalars.prefix(position.column - 1)))
         var shown = printable(hideSecrets(line))
         // A secret before the place was as long as its mask after.

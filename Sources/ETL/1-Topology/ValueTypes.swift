@@ -192,7 +192,14 @@ extension ValueType {
                 reader.reportType(value, .map(element.shape))
                 return nil
             }
+            if named, entries.count > mostNames {
+                let message = "`\(value.label)` has \(entries.count) entries; at most \(mostNames) are taken"
+                reader.report("value.range", message, at: SourcePosition(value.node.place))
+                return nil
+            }
             return entries.compactMap { entry in
+                // A `null` written out, as an overlay does, takes the entry away.
+                if case .object = element.shape, entry.value.isNull, entry.value.scalar?.text != "" { return nil }
                 let position = SourcePosition(entry.keyPlace)
                 if named { checkName(entry.key, "the name", at: position, reader) }
                 let inner = FieldReader.Value(node: entry.value, label: entry.key, keyPosition: position, isSecret: value.isSecret)
@@ -215,6 +222,7 @@ extension ValueType where Value == [Named<String>] {
                 return nil
             }
             return entries.compactMap { entry in
+                if reader.isAbsent(entry.value) { return nil }
                 let position = SourcePosition(entry.keyPlace)
                 let inner = FieldReader.Value(node: entry.value, label: entry.key, keyPosition: position, isSecret: looksSecret(entry.key))
                 return reader.read(.text, inner).map { Named(name: entry.key, position: position, value: $0) }
@@ -222,6 +230,9 @@ extension ValueType where Value == [Named<String>] {
         }
     }
 }
+
+/// Topics, lookups, extractors or stages of one topology.
+private let mostNames = 1000
 
 func checkName(_ name: String, _ label: String, at position: SourcePosition, _ reader: FieldReader) {
     let bytes = Array(name.utf8)
