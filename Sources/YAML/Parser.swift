@@ -5,20 +5,23 @@ public func parseYAML(_ bytes: [UInt8], file: String, limits: Limits = Limits())
     guard bytes.count <= limits.bytes else {
         let source = Source(file: file, bytes: [])
         let message = "the file has \(bytes.count) bytes; at most \(limits.bytes) are read"
-        return YAMLFile(source: source, documents: [], problems: [YAMLProblem(code: "yaml.limit", message: message, place: source.start)])
+        return YAMLFile(
+            source: source, documents: [], problems: [YAMLProblem(code: "yaml.limit", message: message, place: source.start)])
     }
     let source = Source(file: file, bytes: bytes)
     var result = YAMLFile(source: source, documents: [], problems: [])
     var nodes = 0
     var firstLine = 1
     while true {
-        var parser = Parser(source: source, firstLine: firstLine, limits: limits, nodes: nodes, documentsBefore: result.documents.count)
+        var parser = Parser(
+            source: source, firstLine: firstLine, limits: limits, nodes: nodes, documentsBefore: result.documents.count)
         let stoppedAt = parser.parse()
         result.documents += parser.documents
         // libyaml looks ahead: what is wrong at the start of a document may already have stopped the one before.
         result.problems += parser.problems.filter { new in !result.problems.contains { $0.isSame(as: new) } }
         nodes = parser.nodes
-        guard let stoppedAt, nodes <= limits.nodes, result.problems.count < 1000, let next = source.nextDocument(after: stoppedAt) else { return result }
+        guard let stoppedAt, nodes <= limits.nodes, result.problems.count < 1000, let next = source.nextDocument(after: stoppedAt)
+        else { return result }
         firstLine = next
     }
 }
@@ -220,7 +223,9 @@ private struct Parser: ~Copyable {
 
     private mutating func alias(named name: String, at place: Place, depth: Int) throws(YAMLProblem) -> (node: Node, depth: Int) {
         guard let named = anchors[name] else {
-            let message = openAnchors.contains(name) ? "alias `*\(name)` stands inside what it names" : "no anchor `&\(name)` before this alias"
+            let message =
+                openAnchors.contains(name)
+                ? "alias `*\(name)` stands inside what it names" : "no anchor `&\(name)` before this alias"
             throw problem("yaml.alias", message, place)
         }
         nodes += named.nodes - 1
@@ -293,7 +298,8 @@ private struct Parser: ~Copyable {
         let what = state.problem.map { String(cString: $0) } ?? "cannot be read"
         if state.error == YAML_READER_ERROR {
             let place = source.place(ofByte: source.lineStarts[firstLine - 1] + Int(state.problem_offset))
-            return problem("yaml.encoding", "the file is not UTF-8 text: \(what)", place, "save it as UTF-8, without control characters")
+            return problem(
+                "yaml.encoding", "the file is not UTF-8 text: \(what)", place, "save it as UTF-8, without control characters")
         }
         if state.error == YAML_MEMORY_ERROR {
             return problem("yaml.limit", "out of memory", source.place(ofByte: source.bytes.count))

@@ -12,7 +12,8 @@ extension Plan {
     }
 
     private var log: String {
-        kafka.map { "Kafka at \($0.bootstrapServers), commit every \(commitIntervalMs) ms" } ?? "in-memory log: topics live in one process"
+        kafka.map { "Kafka at \($0.bootstrapServers), commit every \(commitIntervalMs) ms" }
+            ?? "in-memory log: topics live in one process"
     }
 
     private func section(_ title: String, _ lines: [String]) -> String {
@@ -43,7 +44,8 @@ extension Plan {
         let key = extractor.key.map { ", key \(short($0))" } ?? ""
         let badRows = extractor.csv.onBadRow == .stop ? "bad rows stop it" : "bad rows go to \(deadLetterTopic(of: extractor.name))"
         return [
-            "\(extractor.name): \(extractor.csv.path) → \(extractor.to)\(key)", "  \(badRows)", "  \(guarantee(of: extractor).text)",
+            "\(extractor.name): \(extractor.csv.path) → \(extractor.to)\(key)", "  \(badRows)",
+            "  \(guarantee(of: extractor).text)",
         ]
     }
 
@@ -75,7 +77,8 @@ extension Plan {
         case .remove(let paths): return "remove \(list(paths))"
         case .keep(let paths): return "keep only \(list(paths))"
         case .rename(let pairs):
-            return "rename " + pairs.map { "\($0.from.joined(separator: ".")) to \($0.to.joined(separator: "."))" }.joined(separator: ", ")
+            return "rename "
+                + pairs.map { "\($0.from.joined(separator: ".")) to \($0.to.joined(separator: "."))" }.joined(separator: ", ")
         case .rekey(let expression): return "key \(short(expression))"
         }
     }

@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct ReportTests {
     @Test func textLooksLikeACompilers() throws {
-        let files = try TopologyFiles(["t.yaml": "name: x\ntopics: {a: {name: a}, b: {name: b}}\nstages:\n  s:\n    from: a\n    to: b\n    stpes: []\n"])
+        let files = try TopologyFiles([
+            "t.yaml": "name: x\ntopics: {a: {name: a}, b: {name: b}}\nstages:\n  s:\n    from: a\n    to: b\n    stpes: []\n"
+        ])
         let text = files.load().problemsAsText().replacing(files.directory + "/", with: "")
         #expect(
             text == """
