@@ -69,9 +69,9 @@ final class PlanBuilder {
             let port = trimmed.split(separator: ":").last.flatMap { Int($0) }
             let hasPort = trimmed.contains(":") && !trimmed.hasSuffix("]")
             if trimmed.isEmpty || (hasPort && !(1...65_535).contains(port ?? 0)) {
+                let shown = reader.secrets.contains(written.value) ? Secrets.mask : reader.shown(server)
                 reader.report(
-                    "value.range",
-                    "`\(reader.secrets.contains(written.value) ? Secrets.mask : reader.shown(server))` in `bootstrap_servers` is no host:port",
+                    "value.range", "`\(shown)` in `bootstrap_servers` is no host:port",
                     at: written.position, "write host:port,host:port")
             }
         }

@@ -59,7 +59,8 @@ extension Plan {
         switch stage.ending {
         case .topic(let name): name
         case .postgres(let plan):
-            "Postgres table \(plan.table), \(plan.mode.rawValue)\(plan.keys.isEmpty ? "" : " by \(plan.keys.joined(separator: ", "))"), "
+            "Postgres table \(plan.table), \(plan.mode.rawValue)"
+                + (plan.keys.isEmpty ? ", " : " by \(plan.keys.joined(separator: ", ")), ")
                 + "at \(withoutPassword(plan.url))"
         }
     }
