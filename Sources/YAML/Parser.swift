@@ -5,21 +5,23 @@ public func parseYAML(_ bytes: [UInt8], file: String, limits: Limits = Limits())
     guard bytes.count <= limits.bytes else {
         let source = Source(file: file, bytes: [])
         let message = "the file has \(bytes.count) bytes; at most \(limits.bytes) are read"
-        let place = Place(source: source, line: 1, column: 1)
-        return YAMLFile(source: source, documents: [], problems: [YAMLProblem(code: "yaml.limit", message: message, place: place)])
+        return YAMLFile(
+            source: source, documents: [], problems: [YAMLProblem(code: "yaml.limit", message: message, place: source.start)])
     }
     let source = Source(file: file, bytes: bytes)
     var result = YAMLFile(source: source, documents: [], problems: [])
     var nodes = 0
     var firstLine = 1
     while true {
-        var parser = Parser(source: source, firstLine: firstLine, limits: limits, nodes: nodes, documentsBefore: result.documents.count)
+        var parser = Parser(
+            source: source, firstLine: firstLine, limits: limits, nodes: nodes, documentsBefore: result.documents.count)
         let stoppedAt = parser.parse()
         result.documents += parser.documents
         // libyaml looks ahead: what is wrong at the start of a document may already have stopped the one before.
         result.problems += parser.problems.filter { new in !result.problems.contains { $0.isSame(as: new) } }
         nodes = parser.nodes
-        guard let stoppedAt, nodes <= limits.nodes, let next = source.nextDocument(after: stoppedAt) else { return result }
+        guard let stoppedAt, nodes <= limits.nodes, result.problems.count < 1000, let next = source.nextDocument(after: stoppedAt)
+        else { return result }
         firstLine = next
     }
 }
@@ -54,6 +56,8 @@ private struct Parser: ~Copyable {
     private(set) var nodes: Int
     private let documentsBefore: Int
     private var documentLine: Int
+    /// Places come in order, so each is found from the one before.
+    private var lastPlace: Place?
     private(set) var documents: [Node] = []
     private(set) var problems: [YAMLProblem] = []
 
@@ -76,7 +80,7 @@ private struct Parser: ~Copyable {
     /// Nil at the end of the file, else the first line of the document in which an error stopped it.
     mutating func parse() -> Int? {
         guard yaml_parser_initialize(parser) == 1 else {
-            problems.append(problem("yaml.limit", "out of memory", Place(source: source, line: 1, column: 1)))
+            problems.append(problem("yaml.limit", "out of memory", source.start))
             return source.lineCount
         }
         yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
@@ -199,16 +203,16 @@ private struct Parser: ~Copyable {
             let value = try node(valueEvent, depth: depth + 1)
             deepest = max(deepest, value.depth)
             guard let name = key.scalar else {
-                problems.append(problem("key.type", "a key must be text, not a mapping or a list", key.place, quoteVariable(key.place)))
+                add(problem("key.type", "a key must be text, not a mapping or a list", key.place, quoteVariable(key.place)))
                 continue
             }
             if name.text == "<<", name.style == .plain {
                 let message = "merge keys (`<<`) are not supported"
-                problems.append(problem("yaml.merge_key", message, key.place, "write the keys out, or name the whole value with an alias"))
+                add(problem("yaml.merge_key", message, key.place, "write the keys out, or name the whole value with an alias"))
             } else if let first = firstPlaces[name.text] {
                 var duplicate = problem("key.duplicate", "key `\(name.text)` is written twice", key.place, "remove one of them")
                 duplicate.related = ("`\(name.text)` was written first here", first)
-                problems.append(duplicate)
+                add(duplicate)
             } else {
                 firstPlaces[name.text] = key.place
                 entries.append(Node.Entry(key: name.text, keyPlace: key.place, value: value.node))
@@ -219,7 +223,9 @@ private struct Parser: ~Copyable {
 
     private mutating func alias(named name: String, at place: Place, depth: Int) throws(YAMLProblem) -> (node: Node, depth: Int) {
         guard let named = anchors[name] else {
-            let message = openAnchors.contains(name) ? "alias `*\(name)` stands inside what it names" : "no anchor `&\(name)` before this alias"
+            let message =
+                openAnchors.contains(name)
+                ? "alias `*\(name)` stands inside what it names" : "no anchor `&\(name)` before this alias"
             throw problem("yaml.alias", message, place)
         }
         nodes += named.nodes - 1
@@ -255,20 +261,22 @@ private struct Parser: ~Copyable {
         guard let tag else { return }
         let name = text(tag)
         guard name != known, name != "!" else { return }
-        problems.append(problem("yaml.tag", "tag `\(name)` is not supported", place, "remove the tag"))
+        add(problem("yaml.tag", "tag `\(name)` is not supported", place, "remove the tag"))
     }
 
     /// libyaml's line counts from the line it started at. Anchors and tags before a value are not its place.
-    private func place(_ mark: yaml_mark_t) -> Place {
-        var place = Place(source: source, line: Int(mark.line) + firstLine, column: Int(mark.column) + 1)
+    private mutating func place(_ mark: yaml_mark_t) -> Place {
+        var place = Place(source: source, line: Int(mark.line) + firstLine, column: Int(mark.column) + 1, byte: 0)
         let bytes = source.bytes
-        var at = source.byte(line: place.line, column: place.column)
+        var at = source.byte(line: place.line, column: place.column, from: lastPlace)
+        defer { lastPlace = place }
         while at < bytes.count, bytes[at] == UInt8(ascii: "&") || bytes[at] == UInt8(ascii: "!") {
             let start = at
             while at < bytes.count, bytes[at] != 0x20, bytes[at] != 0x0A, bytes[at] != 0x0D { at += 1 }
             while at < bytes.count, bytes[at] == 0x20 { at += 1 }
             place.column += bytes[start..<at].count { !isContinuation($0) }
         }
+        place.byte = at
         return place
     }
 
@@ -276,19 +284,25 @@ private struct Parser: ~Copyable {
         characters.map { String(cString: $0) } ?? ""
     }
 
+    /// Of one run, at most as many as somebody may read.
+    private mutating func add(_ problem: YAMLProblem) {
+        if problems.count < 200 { problems.append(problem) }
+    }
+
     private func problem(_ code: String, _ message: String, _ place: Place, _ suggestion: String? = nil) -> YAMLProblem {
         YAMLProblem(code: code, message: message, place: place, suggestion: suggestion)
     }
 
-    private func syntaxProblem() -> YAMLProblem {
+    private mutating func syntaxProblem() -> YAMLProblem {
         let state = parser.pointee
         let what = state.problem.map { String(cString: $0) } ?? "cannot be read"
         if state.error == YAML_READER_ERROR {
             let place = source.place(ofByte: source.lineStarts[firstLine - 1] + Int(state.problem_offset))
-            return problem("yaml.encoding", "the file is not UTF-8 text: \(what)", place, "save it as UTF-8, without control characters")
+            return problem(
+                "yaml.encoding", "the file is not UTF-8 text: \(what)", place, "save it as UTF-8, without control characters")
         }
         if state.error == YAML_MEMORY_ERROR {
-            return problem("yaml.limit", "out of memory", Place(source: source, line: source.lineCount, column: 1))
+            return problem("yaml.limit", "out of memory", source.place(ofByte: source.bytes.count))
         }
         let mark = place(state.problem_mark)
         var message = what

@@ -1,5 +1,6 @@
 extension Node {
-    /// A stretch of a scalar's text that stands in the file as it is: from `offset` (UTF-8, in the text) on, the column grows with each code point.
+    /// A stretch of a scalar's text that stands in the file as it is: from `offset` (UTF-8, in the text) on, the column grows with
+    /// each code point.
     public struct Run: Sendable, Equatable {
         public var offset: Int
         public var line: Int
@@ -12,7 +13,8 @@ extension Node {
         }
     }
 
-    /// Where a scalar's text stands in the file: at least one run, the first at offset 0. Quotes, escapes, folded lines and literal blocks are
+    /// Where a scalar's text stands in the file: at least one run, the first at offset 0. Quotes, escapes, folded lines and
+    /// literal blocks are
     /// followed exactly; all of a folded block (`>`) stands at its first line.
     public var runs: [Run] {
         guard let scalar else { return [Run(offset: 0, line: place.line, column: place.column)] }
@@ -27,7 +29,7 @@ extension Node {
         let raw = place.source.bytes
         let text = Array(scalar.text.utf8)
         var (line, column) = (place.line, place.column + quotes)
-        var at = place.source.byte(line: line, column: place.column) + quotes
+        var at = place.byte + quotes
         var offset = 0
         var runs = [Run(offset: 0, line: line, column: column)]
 

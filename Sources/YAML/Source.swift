@@ -7,6 +7,9 @@ public final class Source: Sendable {
     /// Offset of each line's first byte. Lines end where libyaml ends them: LF, CR, CRLF, NEL, LS, PS.
     let lineStarts: [Int]
 
+    /// The first character.
+    var start: Place { Place(source: self, line: 1, column: 1, byte: 0) }
+
     public init(file: String, bytes: [UInt8]) {
         self.file = file
         let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes.dropFirst(3)) : bytes
@@ -42,14 +45,18 @@ public final class Source: Sendable {
             if lineStarts[middle] <= offset { low = middle } else { high = middle }
         }
         let column = bytes[lineStarts[low]..<offset].count { !isContinuation($0) }
-        return Place(source: self, line: low + 1, column: column + 1)
+        return Place(source: self, line: low + 1, column: column + 1, byte: offset)
     }
 
-    /// The byte a line and column (both from 1) stand at.
-    func byte(line: Int, column: Int) -> Int {
+    /// The byte a line and column (both from 1) stand at. From a place before it on the same line the way is shorter.
+    func byte(line: Int, column: Int, from known: Place? = nil) -> Int {
         guard line <= lineStarts.count else { return bytes.count }
         var at = lineStarts[line - 1]
         var left = column - 1
+        if let known, known.line == line, known.column <= column {
+            at = known.byte
+            left = column - known.column
+        }
         while at < bytes.count, left > 0 {
             at += 1
             while at < bytes.count, isContinuation(bytes[at]) { at += 1 }
@@ -77,6 +84,8 @@ public struct Place: Sendable {
     public var source: Source
     public var line: Int
     public var column: Int
+    /// Offset in the source's text.
+    var byte: Int
 
     public var file: String { source.file }
 }

@@ -11,11 +11,15 @@ extension ExpressionPlan {
         public var isVariable: Bool
     }
 
-    /// The place in the file of a byte of the expression: exact across quotes, escapes, folded lines and literal blocks; inside the value of a
+    /// The place in the file of a byte of the expression: exact across quotes, escapes, folded lines and literal blocks; inside
+    /// the value of a
     /// variable, the `${`. An offset past the end is the end.
     public func position(at utf8Offset: Int) -> SourcePosition {
-        let run = runs.last { $0.offset <= utf8Offset } ?? Run(offset: 0, line: position.line, column: position.column, isVariable: false)
-        let before = run.isVariable ? 0 : source.utf8.dropFirst(run.offset).prefix(max(0, utf8Offset - run.offset)).count { $0 & 0xC0 != 0x80 }
+        let run =
+            runs.last { $0.offset <= utf8Offset } ?? Run(offset: 0, line: position.line, column: position.column, isVariable: false)
+        let before =
+            run.isVariable
+            ? 0 : source.utf8.dropFirst(run.offset).prefix(max(0, utf8Offset - run.offset)).count { $0 & 0xC0 != 0x80 }
         return SourcePosition(file: position.file, line: run.line, column: run.column + before)
     }
 }
@@ -32,7 +36,8 @@ extension ExpressionPlan {
             runs.append(Run(offset: piece.offset, line: start.line, column: start.column, isVariable: piece.isVariable))
             guard !piece.isVariable else { continue }
             for run in asWritten.runs where run.offset > piece.written && run.offset - piece.written + piece.offset < end {
-                runs.append(Run(offset: run.offset - piece.written + piece.offset, line: run.line, column: run.column, isVariable: false))
+                runs.append(
+                    Run(offset: run.offset - piece.written + piece.offset, line: run.line, column: run.column, isVariable: false))
             }
         }
         let first = runs.first.map { SourcePosition(file: node.place.file, line: $0.line, column: $0.column) }

@@ -117,7 +117,8 @@ struct DefaultKey<Value: Sendable>: Sendable {
 
     init(_ name: String, _ type: ValueType<Value>, default fallback: Value, shownAs text: String? = nil, _ doc: String) {
         let text = text ?? "\(fallback)"
-        field = Field(name: name, shape: type.shape, isRequired: false, defaultText: text, doc: doc, isSecret: false, isAvailable: true)
+        field = Field(
+            name: name, shape: type.shape, isRequired: false, defaultText: text, doc: doc, isSecret: false, isAvailable: true)
         self.type = type
         self.fallback = fallback
     }
@@ -138,7 +139,8 @@ struct ObjectType<Value: Sendable>: Sendable {
     var make: @Sendable (MappingReader) -> Value
 
     init(
-        _ name: String, _ doc: String, _ fields: [Field], exactlyOne: [[String]] = [], make: @escaping @Sendable (MappingReader) -> Value
+        _ name: String, _ doc: String, _ fields: [Field], exactlyOne: [[String]] = [],
+        make: @escaping @Sendable (MappingReader) -> Value
     ) {
         shape = ObjectShape(name: name, doc: doc, fields: fields, exactlyOne: exactlyOne)
         self.make = make

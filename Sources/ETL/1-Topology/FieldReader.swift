@@ -30,14 +30,28 @@ final class FieldReader {
         self.variables = variables
     }
 
-    var errorCount: Int { problems.count { $0.severity == .error } }
+    private(set) var errorCount = 0
+    /// Nobody reads more, and what makes as many is most likely no topology.
+    private static let mostProblems = 1000
 
-    func report(_ problem: Problem) { problems.append(problem) }
+    func report(_ problem: Problem) {
+        if problem.severity == .error { errorCount += 1 }
+        guard problems.count < Self.mostProblems else { return }
+        problems.append(problem)
+        if problems.count == Self.mostProblems {
+            problems.append(
+                Problem(.warning, code: "problems.more", message: "there are more problems than are shown", at: problem.position))
+        }
+    }
+
+    /// Whether there is still room for a suggestion to be shown; finding one is costly.
+    var hasRoom: Bool { problems.count < Self.mostProblems }
 
     func report(
-        _ code: String, _ message: String, at position: SourcePosition, _ suggestion: String? = nil, severity: Problem.Severity = .error
+        _ code: String, _ message: String, at position: SourcePosition, _ suggestion: String? = nil,
+        severity: Problem.Severity = .error
     ) {
-        problems.append(Problem(severity, code: code, message: message, at: position, suggestion: suggestion))
+        report(Problem(severity, code: code, message: message, at: position, suggestion: suggestion))
     }
 
     /// Marks a text as one nobody may see.
@@ -92,7 +106,9 @@ final class FieldReader {
             case .scalar where isAbsent(value.node): "nothing"
             case .scalar(let scalar): quote(scalar, isSecret: value.isSecret)
             }
-        report("value.type", "`\(value.label)` must be \(shape.description), not \(found)", at: SourcePosition(value.node.place), suggestion)
+        report(
+            "value.type", "`\(value.label)` must be \(shape.description), not \(found)", at: SourcePosition(value.node.place),
+            suggestion)
     }
 
     private func quote(_ scalar: Scalar, isSecret: Bool) -> String {
@@ -104,7 +120,9 @@ final class FieldReader {
 
     /// Reads a value that stands under a declared field.
     func read<T>(_ type: ValueType<T>, _ value: Value) -> Written<T>? {
-        type.read(value, self).map { Written(value: $0, position: SourcePosition(value.node.place), keyPosition: value.keyPosition) }
+        type.read(value, self).map {
+            Written(value: $0, position: SourcePosition(value.node.place), keyPosition: value.keyPosition)
+        }
     }
 
     /// Reads a mapping with declared keys.
@@ -162,6 +180,7 @@ struct MappingReader {
         for entry in entries {
             let position = SourcePosition(entry.keyPlace)
             guard let field = shape.field(named: entry.key) else {
+                guard reader.hasRoom else { continue }
                 let suggestion = suggest(entry.key, among: names, called: "\(shape.name) has")
                 reader.report("key.unknown", "unknown key `\(entry.key)`", at: position, suggestion)
                 // The slip of a required key isn't missing as well.
@@ -178,7 +197,8 @@ struct MappingReader {
             } else if reader.isAbsent(entry.value) {
                 if entry.value.scalar?.text == "" {
                     let message = "`\(entry.key)` is empty and counts as absent"
-                    reader.report("value.empty", message, at: position, "write `\(entry.key): null` if that is meant", severity: .warning)
+                    reader.report(
+                        "value.empty", message, at: position, "write `\(entry.key): null` if that is meant", severity: .warning)
                 }
             } else {
                 written.append(field.name)
@@ -222,7 +242,9 @@ extension Node {
 private func password(in text: String) -> String? {
     if let scheme = text.firstRange(of: "://") {
         let rest = text[scheme.upperBound...]
-        guard let at = rest.prefix(while: { $0 != "?" }).lastIndex(of: "@"), let colon = rest[..<at].firstIndex(of: ":") else { return nil }
+        guard let at = rest.prefix(while: { $0 != "?" }).lastIndex(of: "@"), let colon = rest[..<at].firstIndex(of: ":") else {
+            return nil
+        }
         return String(rest[rest.index(after: colon)..<at])
     }
     return text.split(separator: " ").first { $0.hasPrefix("password=") }.map { String($0.dropFirst(9)) }

@@ -8,8 +8,11 @@ public struct TopologyNotFound: Error, Sendable, Equatable {
     public var names: [String]
 }
 
-/// The file in `dir` that holds the topology `pipeline`. Files of environments (`orders.production.yaml`) are no topologies of their own.
-public func findTopology(pipeline: String, dir: String = "topologies", variables: [String: String]? = nil) -> Result<String, TopologyNotFound> {
+/// The file in `dir` that holds the topology `pipeline`. Files of environments (`orders.production.yaml`) are no topologies of
+/// their own.
+public func findTopology(pipeline: String, dir: String = "topologies", variables: [String: String]? = nil) -> Result<
+    String, TopologyNotFound
+> {
     guard let files = topologyFiles(dir: dir) else {
         let suggestion = "name the folder of the topologies with --dir, or a file with --topology"
         return .failure(TopologyNotFound(message: "cannot read folder `\(dir)`", suggestion: suggestion, names: []))

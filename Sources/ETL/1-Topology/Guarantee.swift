@@ -33,11 +33,13 @@ extension Plan {
         case (.postgres, .atLeastOnce, false): return "nothing but the rows survives it"
         case (.topic, .exactlyOnce, true): return "outputs, dead letters and input offsets in one Kafka transaction"
         case (.topic, .atLeastOnce, true):
-            return "input offsets are committed once outputs and dead letters are acknowledged; what came after the last commit is written "
-                + "again after a crash"
+            return
+                "input offsets are committed once outputs and dead letters are acknowledged; "
+                + "what came after the last commit is written again after a crash"
         case (.postgres, .exactlyOnce, true):
-            return "rows and offsets in one Postgres transaction; rejected rows go to \(deadLetters) in a Kafka transaction that is repeated "
-                + "after a crash"
+            return
+                "rows and offsets in one Postgres transaction; "
+                + "rejected rows go to \(deadLetters) in a Kafka transaction that is repeated after a crash"
         case (.postgres(let table), .atLeastOnce, true):
             let again = table.mode == .upsert ? "replaced by themselves" : "inserted again"
             return "input offsets are committed after the rows; after a crash the last rows are \(again)"

@@ -43,7 +43,8 @@ indirect enum JSONText {
     }
 
     private static func list<T>(
-        _ elements: [T], _ open: String, _ close: String, into out: inout String, _ indent: String, _ one: (T, inout String, String) -> Void
+        _ elements: [T], _ open: String, _ close: String, into out: inout String, _ indent: String,
+        _ one: (T, inout String, String) -> Void
     ) {
         guard !elements.isEmpty else {
             out += open + close

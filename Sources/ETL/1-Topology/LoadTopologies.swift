@@ -20,7 +20,8 @@ public struct LoadedTopologies: Sendable {
 /// Reads every topology of a file and makes plans of those without an error.
 ///
 /// - Parameters:
-///   - environment: `production` merges `orders.production.yaml` over `orders.yaml`, which must then exist; nil: what the topology's own
+/// - environment: `production` merges `orders.production.yaml` over `orders.yaml`, which must then exist; nil: what the topology's
+/// own
 ///     `environment` says, if that file exists.
 ///   - variables: what `${NAME}` stands for; nil: the process's environment.
 ///   - checkExpressions: problems of the expressions of a plan. The plan may lack stages and extractors that are wrong otherwise.
@@ -62,7 +63,8 @@ private struct TopologyLoader {
         guard let yaml = read(file) else { return }
         if let environment, !isEnvironmentName(environment) {
             let message = "`\(environment.prefix(60))` is no name of an environment"
-            result.problems.append(Problem(code: "environment.name", message: message, at: start, suggestion: "use letters, digits, `_` and `-`"))
+            result.problems.append(
+                Problem(code: "environment.name", message: message, at: start, suggestion: "use letters, digits, `_` and `-`"))
             return
         }
         let roots = yaml.documents.enumerated().filter { !$0.element.isNull }
@@ -94,7 +96,9 @@ private struct TopologyLoader {
             if let first = names[name.value] {
                 let related = Problem.Related(message: "the other is here", position: first)
                 reader.report(
-                    Problem(code: "name.duplicate", message: "two topologies are named `\(name.value)`", at: name.position, related: [related]))
+                    Problem(
+                        code: "name.duplicate", message: "two topologies are named `\(name.value)`", at: name.position,
+                        related: [related]))
             }
             names[name.value] = names[name.value] ?? name.position
         }
@@ -173,7 +177,9 @@ private struct TopologyLoader {
 extension Problem {
     init(_ problem: YAMLProblem) {
         self.init(code: problem.code, message: problem.message, at: SourcePosition(problem.place), suggestion: problem.suggestion)
-        if let related = problem.related { self.related = [Related(message: related.message, position: SourcePosition(related.place))] }
+        if let related = problem.related {
+            self.related = [Related(message: related.message, position: SourcePosition(related.place))]
+        }
     }
 
     func redacted(_ secrets: Secrets) -> Problem {

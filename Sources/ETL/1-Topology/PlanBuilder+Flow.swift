@@ -4,7 +4,9 @@ extension PlanBuilder {
     func checkFlow() {
         let stages = topology.stages?.value ?? []
         let reads = Set(stages.compactMap { $0.value.value.from?.value })
-        let writes = Set(stages.compactMap { $0.value.value.to?.value } + (topology.extractors?.value ?? []).compactMap { $0.value.value.to?.value })
+        let writes = Set(
+            stages.compactMap { $0.value.value.to?.value }
+                + (topology.extractors?.value ?? []).compactMap { $0.value.value.to?.value })
         for entry in topology.topics?.value ?? [] where !reads.contains(entry.name) && !writes.contains(entry.name) {
             reader.report("topic.unused", "nothing reads or writes topic `\(entry.name)`", at: entry.position, severity: .warning)
         }
@@ -28,7 +30,8 @@ extension PlanBuilder {
             guard let cycle = cycle(from: start, next, &done) else { continue }
             let names = (cycle + [cycle[0]]).map { "`\($0.name)`" }.joined(separator: " → ")
             reader.report(
-                "stage.cycle", "records would go round for ever: \(names)", at: cycle[0].position, "let one of them write another topic")
+                "stage.cycle", "records would go round for ever: \(names)", at: cycle[0].position,
+                "let one of them write another topic")
         }
     }
 

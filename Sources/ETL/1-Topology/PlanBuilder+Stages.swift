@@ -8,7 +8,8 @@ extension PlanBuilder {
             let steps = steps(of: section)
             let ending = ending(of: section)
             if let from, case .topic(from.name) = ending, let to = section.to {
-                reader.report("stage.same_topic", "stage `\(entry.name)` reads and writes the same topic `\(to.value)`", at: to.position)
+                reader.report(
+                    "stage.same_topic", "stage `\(entry.name)` reads and writes the same topic `\(to.value)`", at: to.position)
             }
             checkThreads(section, from)
             guard let from, let ending, !section.isBroken, reader.errorCount == errors else { continue }
@@ -33,7 +34,8 @@ extension PlanBuilder {
     private func checkThreads(_ section: StageSection, _ from: TopicPlan?) {
         guard let threads = section.threads, let from, threads.value > Int(from.partitions) else { return }
         reader.report(
-            "threads.idle", "topic `\(from.alias)` has \(from.partitions) partitions, so of \(threads.value) threads some have nothing to do",
+            "threads.idle",
+            "topic `\(from.alias)` has \(from.partitions) partitions, so of \(threads.value) threads some have nothing to do",
             at: threads.position, severity: .warning)
     }
 
@@ -46,7 +48,8 @@ extension PlanBuilder {
         }
         if mode == .append, let keys = section.keys, !keys.value.isEmpty {
             reader.report(
-                "key.unused", "`keys` mean nothing with `mode: append`", at: keys.keyPosition, "write `mode: upsert` if rows are to be replaced",
+                "key.unused", "`keys` mean nothing with `mode: append`", at: keys.keyPosition,
+                "write `mode: upsert` if rows are to be replaced",
                 severity: .warning)
         }
         checkUnique(keys, "key")
@@ -55,17 +58,21 @@ extension PlanBuilder {
             let names = columns.map(\.value)
             for key in keys where !names.contains(key.value) {
                 reader.report(
-                    "name.unknown", "key `\(key.value)` is not among `columns`", at: key.position, suggest(key.value, among: names, called: "columns are"))
+                    "name.unknown", "key `\(key.value)` is not among `columns`", at: key.position,
+                    suggest(key.value, among: names, called: "columns are"))
             }
         }
         if let extra = section.extraColumn {
             if section.extraFields?.value == .ignore {
                 reader.report(
-                    "key.conflict", "`extra_column` takes the extra fields that `extra_fields: ignore` drops", at: extra.keyPosition,
+                    "key.conflict", "`extra_column` takes the extra fields that `extra_fields: ignore` drops",
+                    at: extra.keyPosition,
                     "keep one of them")
             }
             if columns.contains(where: { $0.value == extra.value }) {
-                reader.report("key.conflict", "`extra_column` `\(extra.value)` is also among `columns`", at: extra.position, "remove it there")
+                reader.report(
+                    "key.conflict", "`extra_column` `\(extra.value)` is also among `columns`", at: extra.position, "remove it there"
+                )
             }
         }
         checkTable(section.table)

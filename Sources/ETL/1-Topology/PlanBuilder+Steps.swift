@@ -7,6 +7,7 @@ extension PlanBuilder {
         var names: [String: SourcePosition] = [:]
         var aliases: [String: SourcePosition] = [:]
         var result: [StepPlan] = []
+        let errors = reader.errorCount
         for step in section.steps?.value ?? [] {
             guard let (kind, label) = kind(of: step.value) else { continue }
             var name = label
@@ -16,8 +17,11 @@ extension PlanBuilder {
                 counts[label, default: 0] += 1
                 name = "\(label)_\(counts[label, default: 1])"
             }
+            if !section.isBroken, reader.errorCount == errors { checkEmpty(kind, label, at: step.position) }
             checkUnique(name, at: step.value.check?.value.name?.position ?? step.position, "a step", &names)
-            if case .lookup(_, _, let alias, _) = kind, let lookup = step.value.lookup?.value, let place = (lookup.alias ?? lookup.table)?.position {
+            if case .lookup(_, _, let alias, _) = kind, let lookup = step.value.lookup?.value,
+                let place = (lookup.alias ?? lookup.table)?.position
+            {
                 checkUnique(alias, at: place, "a row of a lookup", &aliases)
                 if Self.roots.contains(alias) {
                     reader.report("name.reserved", "a row can't be named `\(alias)`, which is a part of the record", at: place)
@@ -28,7 +32,8 @@ extension PlanBuilder {
         return result
     }
 
-    private func checkUnique(_ name: String, at position: SourcePosition, _ what: String, _ places: inout [String: SourcePosition]) {
+    private func checkUnique(_ name: String, at position: SourcePosition, _ what: String, _ places: inout [String: SourcePosition])
+    {
         if let first = places[name] {
             reader.report(
                 Problem(
@@ -36,6 +41,20 @@ extension PlanBuilder {
                     related: [.init(message: "it is here", position: first)]))
         }
         places[name] = places[name] ?? position
+    }
+
+    private func checkEmpty(_ kind: StepPlan.Kind, _ label: String, at position: SourcePosition) {
+        let isEmpty =
+            switch kind {
+            case .validate(let fields): fields.isEmpty
+            case .set(let targets): targets.isEmpty
+            case .remove(let paths), .keep(let paths): paths.isEmpty
+            case .rename(let pairs): pairs.isEmpty
+            case .check, .filter, .lookup, .rekey: false
+            }
+        guard isEmpty else { return }
+        let effect = label == "keep" ? "leaves nothing of the record" : "does nothing"
+        reader.report("step.empty", "`\(label)` names no field and \(effect)", at: position, severity: .warning)
     }
 
     private func kind(of step: StepSection) -> (kind: StepPlan.Kind, label: String)? {
@@ -108,7 +127,8 @@ extension PlanBuilder {
             ("exclusive_minimum", rule.exclusiveMinimum?.keyPosition), ("exclusive_maximum", rule.exclusiveMaximum?.keyPosition),
         ]
         let strings: [(String, SourcePosition?)] = [
-            ("min_length", rule.minLength?.keyPosition), ("max_length", rule.maxLength?.keyPosition), ("pattern", rule.pattern?.keyPosition),
+            ("min_length", rule.minLength?.keyPosition), ("max_length", rule.maxLength?.keyPosition),
+            ("pattern", rule.pattern?.keyPosition),
         ]
         let isNumber = type == .integer || type == .number
         for (name, position) in (isNumber ? [] : numbers) + (type == .string ? [] : strings) {
@@ -119,7 +139,8 @@ extension PlanBuilder {
 
     private func checkOrder(_ rule: FieldRuleSection) {
         if let least = rule.minLength, let most = rule.maxLength, least.value > most.value {
-            reader.report("value.range", "`max_length` (\(most.value)) is less than `min_length` (\(least.value))", at: most.position)
+            reader.report(
+                "value.range", "`max_length` (\(most.value)) is less than `min_length` (\(least.value))", at: most.position)
         }
         // Only what differs as doubles is told apart here; records are compared exactly.
         let lower = [rule.minimum, rule.exclusiveMinimum].compactMap { $0 }
@@ -127,7 +148,8 @@ extension PlanBuilder {
         for least in lower {
             for most in upper {
                 guard let a = Double(least.value), let b = Double(most.value), a > b else { continue }
-                reader.report("value.range", "the upper bound \(most.value) is less than the lower bound \(least.value)", at: most.position)
+                reader.report(
+                    "value.range", "the upper bound \(most.value) is less than the lower bound \(least.value)", at: most.position)
             }
         }
         if let allowed = rule.allowed, allowed.value.isEmpty {

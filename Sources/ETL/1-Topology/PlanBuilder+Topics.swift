@@ -14,7 +14,8 @@ extension PlanBuilder {
                         suggestion: "use one short name for it", related: [.init(message: "the other is here", position: place)]))
             } else if let like = firstPlaces.first(where: { collide($0.key, name.value) }) {
                 reader.report(
-                    "topic.collision", "topics `\(like.key)` and `\(name.value)` differ only in `.` and `_`, which Kafka's metrics can't tell apart",
+                    "topic.collision",
+                    "topics `\(like.key)` and `\(name.value)` differ only in `.` and `_`, which Kafka's metrics can't tell apart",
                     at: name.position, severity: .warning)
             }
             firstPlaces[name.value] = firstPlaces[name.value] ?? name.position
@@ -49,30 +50,38 @@ extension PlanBuilder {
         }
         if name.isEmpty || name == "." || name == ".." || !name.utf8.allSatisfy(isLegal) {
             reader.report(
-                "topic.name", "`\(reader.shown(name))` is no name of a topic", at: position, "Kafka takes letters, digits, `.`, `_` and `-`")
+                "topic.name", "`\(reader.shown(name))` is no name of a topic", at: position,
+                "Kafka takes letters, digits, `.`, `_` and `-`")
         } else if name.utf8.count > 249 {
             reader.report("topic.name", "the topic's name has \(name.utf8.count) characters; Kafka takes at most 249", at: position)
         }
     }
 
     private func collide(_ a: String, _ b: String) -> Bool {
-        a != b && a.utf8.count == b.utf8.count && zip(a.utf8, b.utf8).allSatisfy { $0 == $1 || ($0 == 0x2E && $1 == 0x5F) || ($0 == 0x5F && $1 == 0x2E) }
+        a != b && a.utf8.count == b.utf8.count
+            && zip(a.utf8, b.utf8).allSatisfy { $0 == $1 || ($0 == 0x2E && $1 == 0x5F) || ($0 == 0x5F && $1 == 0x2E) }
     }
 
     /// Topics the engine makes for itself can't carry records as well.
     private func checkReserved(_ names: [String: SourcePosition]) {
-        let owners = (topology.stages?.value ?? []).map { ($0.name, $0.position) } + (topology.extractors?.value ?? []).map { ($0.name, $0.position) }
+        let owners =
+            (topology.stages?.value ?? []).map { ($0.name, $0.position) }
+            + (topology.extractors?.value ?? []).map { ($0.name, $0.position) }
         for (owner, position) in owners {
             let own = "\(name).\(owner).dlq"
             if let place = names[own] {
-                reader.report("topic.reserved", "topic `\(own)` is the dead-letter topic of `\(owner)`", at: place, "give it another name")
+                reader.report(
+                    "topic.reserved", "topic `\(own)` is the dead-letter topic of `\(owner)`", at: place, "give it another name")
             }
             if own.utf8.count > 249 {
-                reader.report("topic.name", "the dead-letter topic `\(own)` would be longer than Kafka's 249 characters", at: position)
+                reader.report(
+                    "topic.name", "the dead-letter topic `\(own)` would be longer than Kafka's 249 characters", at: position)
             }
         }
         if let place = names["\(name).checkpoints"] {
-            reader.report("topic.reserved", "topic `\(name).checkpoints` holds the extractors' checkpoints", at: place, "give it another name")
+            reader.report(
+                "topic.reserved", "topic `\(name).checkpoints` holds the extractors' checkpoints", at: place, "give it another name"
+            )
         }
     }
 

@@ -69,8 +69,10 @@ final class PlanBuilder {
             let port = trimmed.split(separator: ":").last.flatMap { Int($0) }
             let hasPort = trimmed.contains(":") && !trimmed.hasSuffix("]")
             if trimmed.isEmpty || (hasPort && !(1...65_535).contains(port ?? 0)) {
+                let shown = reader.secrets.contains(written.value) ? Secrets.mask : reader.shown(server)
                 reader.report(
-                    "value.range", "`\(reader.secrets.contains(written.value) ? Secrets.mask : reader.shown(server))` in `bootstrap_servers` is no host:port", at: written.position, "write host:port,host:port")
+                    "value.range", "`\(shown)` in `bootstrap_servers` is no host:port",
+                    at: written.position, "write host:port,host:port")
             }
         }
     }
@@ -84,7 +86,9 @@ final class PlanBuilder {
     private func clientProperties(_ written: Written<[Named<String>]>?) -> [String: String] {
         for property in written?.value ?? [] where Self.ownProperties.contains(property.name) {
             let place = property.name == "bootstrap.servers" ? "write it as `kafka.bootstrap_servers`" : "remove it"
-            reader.report("property.reserved", "`\(property.name)` is set by the engine, its guarantees rest on it", at: property.position, place)
+            reader.report(
+                "property.reserved", "`\(property.name)` is set by the engine, its guarantees rest on it", at: property.position,
+                place)
         }
         return dictionary(written)
     }
@@ -137,8 +141,10 @@ final class PlanBuilder {
             guard let extractor = extractors.first(where: { $0.name == stage.name }) else { continue }
             reader.report(
                 Problem(
-                    code: "name.duplicate", message: "`\(stage.name)` is the name of an extractor and of a stage", at: stage.position,
-                    suggestion: "rename one of them", related: [.init(message: "the extractor is here", position: extractor.position)]))
+                    code: "name.duplicate", message: "`\(stage.name)` is the name of an extractor and of a stage",
+                    at: stage.position,
+                    suggestion: "rename one of them",
+                    related: [.init(message: "the extractor is here", position: extractor.position)]))
         }
     }
 }

@@ -50,7 +50,8 @@ extension Plan {
                 (
                     "load",
                     .object([
-                        ("postgres", .string(withoutPassword(plan.url))), ("table", .string(plan.table)), ("mode", .string(plan.mode.rawValue)),
+                        ("postgres", .string(withoutPassword(plan.url))), ("table", .string(plan.table)),
+                        ("mode", .string(plan.mode.rawValue)),
                         ("keys", .array(plan.keys.map { .string($0) })),
                     ])
                 )
@@ -67,7 +68,8 @@ extension Plan {
 
     private func guaranteeJSON(_ guarantee: Guarantee) -> JSONText {
         .object([
-            ("delivery", .string(guarantee.delivery.rawValue)), ("durable", .boolean(guarantee.isDurable)), ("reason", .string(guarantee.reason)),
+            ("delivery", .string(guarantee.delivery.rawValue)), ("durable", .boolean(guarantee.isDurable)),
+            ("reason", .string(guarantee.reason)),
         ])
     }
 }

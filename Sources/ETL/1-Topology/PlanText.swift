@@ -12,7 +12,8 @@ extension Plan {
     }
 
     private var log: String {
-        kafka.map { "Kafka at \($0.bootstrapServers), commit every \(commitIntervalMs) ms" } ?? "in-memory log: topics live in one process"
+        kafka.map { "Kafka at \($0.bootstrapServers), commit every \(commitIntervalMs) ms" }
+            ?? "in-memory log: topics live in one process"
     }
 
     private func section(_ title: String, _ lines: [String]) -> String {
@@ -43,7 +44,8 @@ extension Plan {
         let key = extractor.key.map { ", key \(short($0))" } ?? ""
         let badRows = extractor.csv.onBadRow == .stop ? "bad rows stop it" : "bad rows go to \(deadLetterTopic(of: extractor.name))"
         return [
-            "\(extractor.name): \(extractor.csv.path) → \(extractor.to)\(key)", "  \(badRows)", "  \(guarantee(of: extractor).text)",
+            "\(extractor.name): \(extractor.csv.path) → \(extractor.to)\(key)", "  \(badRows)",
+            "  \(guarantee(of: extractor).text)",
         ]
     }
 
@@ -57,7 +59,8 @@ extension Plan {
         switch stage.ending {
         case .topic(let name): name
         case .postgres(let plan):
-            "Postgres table \(plan.table), \(plan.mode.rawValue)\(plan.keys.isEmpty ? "" : " by \(plan.keys.joined(separator: ", "))"), "
+            "Postgres table \(plan.table), \(plan.mode.rawValue)"
+                + (plan.keys.isEmpty ? ", " : " by \(plan.keys.joined(separator: ", ")), ")
                 + "at \(withoutPassword(plan.url))"
         }
     }
@@ -75,7 +78,8 @@ extension Plan {
         case .remove(let paths): return "remove \(list(paths))"
         case .keep(let paths): return "keep only \(list(paths))"
         case .rename(let pairs):
-            return "rename " + pairs.map { "\($0.from.joined(separator: ".")) to \($0.to.joined(separator: "."))" }.joined(separator: ", ")
+            return "rename "
+                + pairs.map { "\($0.from.joined(separator: ".")) to \($0.to.joined(separator: "."))" }.joined(separator: ", ")
         case .rekey(let expression): return "key \(short(expression))"
         }
     }

@@ -7,7 +7,8 @@ extension LoadedTopologies {
         var out = ""
         for problem in problems {
             let isError = problem.severity == .error
-            out += header(problem.position, problem.severity.rawValue, isError ? "31" : "33", "\(problem.text) [\(problem.code)]", color)
+            out += header(
+                problem.position, problem.severity.rawValue, isError ? "31" : "33", "\(problem.text) [\(problem.code)]", color)
             out += excerpt(problem.position, color)
             for related in problem.related {
                 out += header(related.position, "note", "36", related.message, color)
@@ -21,7 +22,8 @@ extension LoadedTopologies {
     public func problemsAsJSON() -> String {
         let list = problems.map { problem in
             JSONText.object([
-                ("severity", .string(problem.severity.rawValue)), ("code", .string(problem.code)), ("message", .string(problem.message)),
+                ("severity", .string(problem.severity.rawValue)), ("code", .string(problem.code)),
+                ("message", .string(problem.message)),
                 ("suggestion", .optional(problem.suggestion)), ("file", .string(problem.position.file)),
                 ("line", .integer(problem.position.line)), ("column", .integer(problem.position.column)),
                 (
@@ -52,7 +54,10 @@ extension LoadedTopologies {
     }
 
     private func excerpt(_ position: SourcePosition, _ color: Bool) -> String {
-        guard let line = sources[position.file]?.line(position.line), line.utf8.contains(where: { $0 > 0x20 }) else { return "" }
+        // A line nobody can read isn't shown; cutting it first could show half a secret.
+        guard let line = sources[position.file]?.line(position.line), line.utf8.count < 5000,
+            line.utf8.contains(where: { $0 > 0x20 })
+        else { return "" }
         let before = String(String.UnicodeScalarView(line.unicodeScalars.prefix(position.column - 1)))
         var shown = printable(hideSecrets(line))
         // A secret before the place was as long as its mask after.
@@ -63,7 +68,9 @@ extension LoadedTopologies {
             shown = "…" + String(String.UnicodeScalarView(shown.unicodeScalars.dropFirst(cut)))
             lead = "…" + String(String.UnicodeScalarView(lead.unicodeScalars.dropFirst(cut)))
         }
-        if shown.unicodeScalars.count > longest { shown = String(String.UnicodeScalarView(shown.unicodeScalars.prefix(longest))) + "…" }
+        if shown.unicodeScalars.count > longest {
+            shown = String(String.UnicodeScalarView(shown.unicodeScalars.prefix(longest))) + "…"
+        }
         let number = "\(position.line)"
         let gutter = String(repeating: " ", count: max(0, 5 - number.count)) + number
         let caret = color ? "\u{1B}[32m^\u{1B}[0m" : "^"
@@ -90,7 +97,9 @@ extension LoadedTopologies {
             if !isVariable, looksSecret(key) {
                 let value = rest.prefix { $0 != "," && $0 != "}" }
                 // A variable is no secret, what it stands for is.
-                if let variable = value.firstRange(of: "${"), value[..<variable.lowerBound].allSatisfy({ " \"'".contains($0) }) { continue }
+                if let variable = value.firstRange(of: "${"), value[..<variable.lowerBound].allSatisfy({ " \"'".contains($0) }) {
+                    continue
+                }
                 guard value.contains(where: { !" {[".contains($0) }) else { continue }
                 out += " " + Secrets.mask
                 rest = rest[value.endIndex...]
@@ -107,5 +116,6 @@ extension LoadedTopologies {
 
 /// Whether to write colours to a file descriptor: a terminal, and nobody asked for none. https://no-color.org
 public func wantsColor(descriptor: Int32) -> Bool {
-    isatty(descriptor) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true) && getenv("TERM").map { String(cString: $0) } != "dumb"
+    isatty(descriptor) == 1 && (getenv("NO_COLOR").map { $0.pointee == 0 } ?? true)
+        && getenv("TERM").map { String(cString: $0) } != "dumb"
 }

@@ -59,7 +59,10 @@ func looksSecret(_ name: String) -> Bool {
     let name = name.lowercased()
     // The files keys lie in are no secrets, and neither is the page tokens come from.
     if name.hasSuffix("location") || name.hasSuffix("url") || name.hasSuffix("path") || name.hasSuffix("file") { return false }
-    let words = ["password", "passwd", "secret", "token", "credential", "private_key", "private.key", "access_key", "api_key", "apikey", ".pem", "sasl.jaas"]
+    let words = [
+        "password", "passwd", "secret", "token", "credential", "private_key", "private.key", "access_key", "api_key", "apikey",
+        ".pem", "sasl.jaas",
+    ]
     return words.contains { name.contains($0) }
 }
 

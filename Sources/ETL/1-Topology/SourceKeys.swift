@@ -66,12 +66,14 @@ struct CSVSection: Sendable {
     static let path = Key("path", .text, required: true, "A glob; relative to the topology.")
     static let delimiter = DefaultKey("delimiter", .byte, default: ",", "Stands between fields: one byte.")
     static let quote = DefaultKey("quote", .byte, default: "\"", "Stands around fields; twice inside them: one byte.")
-    static let header = DefaultKey("header", .boolean, default: true, "The first row names the columns. False: `columns` does, in order.")
+    static let header = DefaultKey(
+        "header", .boolean, default: true, "The first row names the columns. False: `columns` does, in order.")
     static let nullValues = DefaultKey(
         "null_values", .list(.text), default: [Written(value: "", position: .nowhere, keyPosition: .nowhere)], shownAs: "[\"\"]",
         "Unquoted fields that are null.")
     static let columns = Key("columns", .map(ValueType<ColumnType>.choice), "Types of columns; those not named are strings.")
-    static let onBadRow = DefaultKey("on_bad_row", .choice, default: CSVPlan.OnBadRow.deadLetter, "What becomes of a row that can't be read.")
+    static let onBadRow = DefaultKey(
+        "on_bad_row", .choice, default: CSVPlan.OnBadRow.deadLetter, "What becomes of a row that can't be read.")
 
     static let type = ObjectType(
         "`csv`", "CSV files, each read once, and again from where it grew.",

@@ -52,11 +52,13 @@ struct PostgresSection: Sendable {
     static let url = Key("url", .text, required: true, secret: true, "A libpq connection string or URL.")
     static let table = Key("table", .text, required: true, "May be qualified: `sales.orders`.")
     static let mode = DefaultKey(
-        "mode", .choice, default: PostgresPlan.Mode.append, "append: every record is a new row. upsert: it replaces the row with its keys.")
+        "mode", .choice, default: PostgresPlan.Mode.append,
+        "append: every record is a new row. upsert: it replaces the row with its keys.")
     static let keys = Key("keys", .list(.text), "The columns that tell rows apart, for upsert.")
     static let columns = Key("columns", .list(.text), "Absent: the table's columns, by name.")
     static let extraFields = DefaultKey(
-        "extra_fields", .choice, default: PostgresPlan.ExtraFields.deadLetter, "What becomes of a record with fields no column has.")
+        "extra_fields", .choice, default: PostgresPlan.ExtraFields.deadLetter, "What becomes of a record with fields no column has."
+    )
     static let extraColumn = Key("extra_column", .text, "A jsonb column that takes the fields no column has.")
     static let batchRows = DefaultKey("batch_rows", .integer(1...1_000_000), default: 20_000, "Rows of one transaction, at most.")
     static let batchMs = DefaultKey("batch_ms", .integer(1...600_000), default: 500, "How long a transaction is gathered, at most.")

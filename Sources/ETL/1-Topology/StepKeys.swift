@@ -44,7 +44,8 @@ struct ValidateSection: Sendable {
     static let fields = Key("fields", .map(.object(FieldRuleSection.object)), "Rules by field. A dotted name is a path.")
 
     static let type = ObjectType(
-        "`validate`", "Rules for fields.", [fields.field, .unavailable("schema", "A JSON Schema file.")], exactlyOne: [["fields", "schema"]]
+        "`validate`", "Rules for fields.", [fields.field, .unavailable("schema", "A JSON Schema file.")],
+        exactlyOne: [["fields", "schema"]]
     ) { ValidateSection($0) }
 
     var fields: Written<[Named<FieldRuleSection>]>?
@@ -71,7 +72,8 @@ struct FieldRuleSection: Sendable {
     static let object = ObjectType(
         "a field's rule", "What one field must be.",
         [
-            type.field, required.field, nullable.field, minimum.field, maximum.field, exclusiveMinimum.field, exclusiveMaximum.field,
+            type.field, required.field, nullable.field, minimum.field, maximum.field, exclusiveMinimum.field,
+            exclusiveMaximum.field,
             minLength.field, maxLength.field, pattern.field, allowed.field,
         ]
     ) { FieldRuleSection($0) }
@@ -126,7 +128,8 @@ struct LookupStepSection: Sendable {
     static let key = Key("key", .expression, required: true, "What is looked up.")
     static let alias = Key("as", .name, "What expressions call the row. Default: the table's name.")
     static let onMissing = DefaultKey(
-        "on_missing", .choice, default: StepPlan.OnMissing.deadLetter, "What becomes of a record without a row; keep: the row is null.")
+        "on_missing", .choice, default: StepPlan.OnMissing.deadLetter,
+        "What becomes of a record without a row; keep: the row is null.")
 
     static let type = ObjectType(
         "`lookup`", "Joins a row of a lookup table.", [table.field, key.field, alias.field, onMissing.field]

@@ -82,7 +82,8 @@ extension ValueType where Value == Int {
                 return nil
             }
             guard let number = Int(text.text), range.contains(number) else {
-                let message = "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(reader.shown(text.text))`"
+                let message =
+                    "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(reader.shown(text.text))`"
                 reader.report("value.range", message, at: SourcePosition(value.node.place))
                 return nil
             }
@@ -104,7 +105,8 @@ extension ValueType where Value == Double {
                 return nil
             }
             guard range.contains(number) else {
-                let message = "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(reader.shown(text.text))`"
+                let message =
+                    "`\(value.label)` must be \(range.lowerBound) to \(range.upperBound), not `\(reader.shown(text.text))`"
                 reader.report("value.range", message, at: SourcePosition(value.node.place))
                 return nil
             }
@@ -122,7 +124,9 @@ extension ValueType where Value == Bool {
             }
             guard let text = reader.text(value) else { return nil }
             if text.isPlain, let flag = yamlBoolean(text.text) { return flag }
-            let meant: [String: String] = ["yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"]
+            let meant: [String: String] = [
+                "yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false",
+            ]
             reader.reportType(value, .boolean, meant[text.text.lowercased()].map { "write `\($0)`, unquoted" })
             return nil
         }
@@ -192,7 +196,14 @@ extension ValueType {
                 reader.reportType(value, .map(element.shape))
                 return nil
             }
+            if named, entries.count > mostNames {
+                let message = "`\(value.label)` has \(entries.count) entries; at most \(mostNames) are taken"
+                reader.report("value.range", message, at: SourcePosition(value.node.place))
+                return nil
+            }
             return entries.compactMap { entry in
+                // A `null` written out, as an overlay does, takes the entry away.
+                if case .object = element.shape, entry.value.isNull, entry.value.scalar?.text != "" { return nil }
                 let position = SourcePosition(entry.keyPlace)
                 if named { checkName(entry.key, "the name", at: position, reader) }
                 let inner = FieldReader.Value(node: entry.value, label: entry.key, keyPosition: position, isSecret: value.isSecret)
@@ -215,21 +226,28 @@ extension ValueType where Value == [Named<String>] {
                 return nil
             }
             return entries.compactMap { entry in
+                if reader.isAbsent(entry.value) { return nil }
                 let position = SourcePosition(entry.keyPlace)
-                let inner = FieldReader.Value(node: entry.value, label: entry.key, keyPosition: position, isSecret: looksSecret(entry.key))
+                let inner = FieldReader.Value(
+                    node: entry.value, label: entry.key, keyPosition: position, isSecret: looksSecret(entry.key))
                 return reader.read(.text, inner).map { Named(name: entry.key, position: position, value: $0) }
             }
         }
     }
 }
 
+/// Topics, lookups, extractors or stages of one topology.
+private let mostNames = 1000
+
 func checkName(_ name: String, _ label: String, at position: SourcePosition, _ reader: FieldReader) {
     let bytes = Array(name.utf8)
     let isLower = { (byte: UInt8) in (0x61...0x7A).contains(byte) }
-    guard let first = bytes.first, isLower(first), bytes.allSatisfy({ isLower($0) || (0x30...0x39).contains($0) || $0 == 0x5F }) else {
+    guard let first = bytes.first, isLower(first), bytes.allSatisfy({ isLower($0) || (0x30...0x39).contains($0) || $0 == 0x5F })
+    else {
         let proposal = reader.secrets.contains(name) ? "" : proposedName(name)
         reader.report(
-            "name.invalid", "`\(reader.shown(name))` is no name: names are lower-case letters, digits and `_`, a letter first", at: position,
+            "name.invalid", "`\(reader.shown(name))` is no name: names are lower-case letters, digits and `_`, a letter first",
+            at: position,
             proposal.isEmpty ? nil : "write `\(proposal)`")
         return
     }
@@ -237,7 +255,9 @@ func checkName(_ name: String, _ label: String, at position: SourcePosition, _ r
 }
 
 private func proposedName(_ name: String) -> String {
-    let scalars = name.lowercased().unicodeScalars.prefix(100).map { ("a"..."z").contains($0) || ("0"..."9").contains($0) ? $0 : "_" }
+    let scalars = name.lowercased().unicodeScalars.prefix(100).map {
+        ("a"..."z").contains($0) || ("0"..."9").contains($0) ? $0 : "_"
+    }
     let start = scalars.drop { !("a"..."z").contains($0) }
     return String(String.UnicodeScalarView(start))
 }
@@ -246,7 +266,9 @@ private func proposedName(_ name: String) -> String {
 func splitDots(_ text: String, at position: SourcePosition, _ reader: FieldReader) -> [String]? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard !parts.contains("") else {
-        reader.report("value.path", "`\(reader.shown(text))` is no field path", at: position, "write names joined by single dots: `address.city`")
+        reader.report(
+            "value.path", "`\(reader.shown(text))` is no field path", at: position,
+            "write names joined by single dots: `address.city`")
         return nil
     }
     return parts

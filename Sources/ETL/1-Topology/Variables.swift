@@ -27,7 +27,9 @@ struct Variables: Sendable {
         func offset() -> Int { written.utf8.distance(from: written.startIndex, to: rest.startIndex) }
         result.pieces.append((0, 0, false))
         while let dollar = rest.firstRange(of: "${") {
-            if dollar.lowerBound > written.startIndex, written[written.index(before: dollar.lowerBound)] == "$", dollar.lowerBound > rest.startIndex {
+            if dollar.lowerBound > written.startIndex, written[written.index(before: dollar.lowerBound)] == "$",
+                dollar.lowerBound > rest.startIndex
+            {
                 result.text += rest[..<written.index(before: dollar.lowerBound)] + "${"
                 rest = rest[dollar.upperBound...]
                 result.pieces.append((result.text.utf8.count, offset(), false))
@@ -85,7 +87,8 @@ struct Variables: Sendable {
         if let fallback { return .plain(fallback) }
         return .missing(
             code: "variable.unset", message: "environment variable `\(name)` is not set",
-            suggestion: nearest(to: name, among: environment.keys.sorted()).map { "did you mean `\($0)`?" } ?? "set it, or write ${\(name):-default}")
+            suggestion: nearest(to: name, among: environment.keys.sorted()).map { "did you mean `\($0)`?" }
+                ?? "set it, or write ${\(name):-default}")
     }
 
     private func file(_ path: String, _ fallback: String?) -> Value {
@@ -105,7 +108,8 @@ struct Variables: Sendable {
         let isName = !name.isEmpty && name.utf8.allSatisfy { isWord($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: ".") }
         guard isName, name != ".", name != ".." else {
             return .missing(
-                code: "variable.syntax", message: "`\(name)` is no name of a secret", suggestion: "use letters, digits, `_`, `-` and `.`")
+                code: "variable.syntax", message: "`\(name)` is no name of a secret",
+                suggestion: "use letters, digits, `_`, `-` and `.`")
         }
         let path = secretsDirectory + "/" + name
         switch readFile(path, limit: 1 << 20) {
@@ -114,7 +118,8 @@ struct Variables: Sendable {
             if let value = environment[name], !value.isEmpty { return .secret(value) }
             if let fallback { return .secret(fallback) }
             let message = "secret `\(name)` is neither in \(secretsDirectory) (\(error.reason)) nor in the environment"
-            return .missing(code: "secret.missing", message: message, suggestion: "put it into \(path), or set ETL_SECRETS_DIR or \(name)")
+            return .missing(
+                code: "secret.missing", message: message, suggestion: "put it into \(path), or set ETL_SECRETS_DIR or \(name)")
         }
     }
 

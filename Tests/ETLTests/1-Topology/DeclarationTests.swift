@@ -8,7 +8,8 @@ import YAML
     @Test func everyKeyIsExplained() {
         walk(topologyShape, "") { object, field, path in
             #expect(field.doc.hasSuffix("."), "\(path)")
-            #expect(field.name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }, "\(path)")
+            #expect(
+                field.name.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5F }, "\(path)")
             #expect(!(field.isRequired && field.defaultText != nil), "\(path)")
             #expect(object.fields.count { $0.name == field.name } == 1, "\(path)")
             for group in object.exactlyOne { #expect(group.allSatisfy { object.field(named: $0) != nil }, "\(path)") }

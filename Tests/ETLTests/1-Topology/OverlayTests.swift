@@ -21,7 +21,8 @@ import Testing
     }
 
     @Test func mappingsMergeAndAllElseIsReplaced() throws {
-        let overlay = "memory_mb: 200\nkafka: {bootstrap_servers: k}\ntopics: {a: {partitions: 9}}\nstages: {s: {steps: [{filter: three}]}}"
+        let overlay =
+            "memory_mb: 200\nkafka: {bootstrap_servers: k}\ntopics: {a: {partitions: 9}}\nstages: {s: {steps: [{filter: three}]}}"
         let plan = try plan(["t.yaml": Self.base, "t.production.yaml": overlay], "production")
         #expect(plan.memoryMB == 200)
         #expect(plan.kafka?.bootstrapServers == "k")
@@ -31,7 +32,9 @@ import Testing
     }
 
     @Test func theTopologyNamesItsOwnEnvironment() throws {
-        let files = ["t.yaml": Self.base + "environment: ${E:-dev}\n", "t.dev.yaml": "memory_mb: 300", "t.prod.yaml": "memory_mb: 400"]
+        let files = [
+            "t.yaml": Self.base + "environment: ${E:-dev}\n", "t.dev.yaml": "memory_mb: 300", "t.prod.yaml": "memory_mb: 400",
+        ]
         #expect(try plan(files).memoryMB == 300)
         #expect(try plan(files, nil, ["E": "other"]).memoryMB == 100)
         #expect(try plan(files, "prod").memoryMB == 400)

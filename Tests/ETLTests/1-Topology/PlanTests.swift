@@ -29,7 +29,9 @@ import Testing
             return
         }
         #expect(postgres.url == "postgres://etl:s3cr3tpw@db:5432/shop" && postgres.mode == .upsert && postgres.keys == ["order_id"])
-        #expect(postgres.batchRows == 20_000 && postgres.batchMs == 500 && postgres.connections == 1 && postgres.extraFields == .deadLetter)
+        #expect(
+            postgres.batchRows == 20_000 && postgres.batchMs == 500 && postgres.connections == 1
+                && postgres.extraFields == .deadLetter)
     }
 
     @Test func stagesStandInTheOrderRecordsMeetThem() throws {
@@ -46,7 +48,8 @@ import Testing
         #expect(
             plan.topics.map { "\($0.name) \($0.partitions) \($0.role) \($0.partitionsWritten)" } == [
                 "orders.raw 3 data true", "orders.enriched 3 data false", "orders.load 12 data true",
-                "orders.enrich.dlq 3 deadLetter false", "orders.pass.dlq 3 deadLetter false", "orders.load_postgres.dlq 12 deadLetter false",
+                "orders.enrich.dlq 3 deadLetter false", "orders.pass.dlq 3 deadLetter false",
+                "orders.load_postgres.dlq 12 deadLetter false",
                 "orders.orders_csv.dlq 3 deadLetter false", "orders.checkpoints 1 checkpoint true",
             ])
         #expect(plan.topics.last?.properties == ["cleanup.policy": "compact"])
@@ -133,7 +136,9 @@ import Testing
                 case .set(let targets): targets[0].value
                 default: nil
                 }
-            return offsets.map { offset in expression.map { "\($0.position(at: offset).line):\($0.position(at: offset).column)" } ?? "none" }
+            return offsets.map { offset in
+                expression.map { "\($0.position(at: offset).line):\($0.position(at: offset).column)" } ?? "none"
+            }
         }
         #expect(positions(0, [0, 8, 10, 13, 14, 15, 19]) == ["8:17", "8:25", "8:26", "8:29", "8:29", "8:41", "8:45"])
         #expect(positions(1, [0, 5]) == ["9:18", "9:24"])
@@ -143,7 +148,8 @@ import Testing
 
     @Test func problemsOfExpressionsComeWithTheOthers() throws {
         let files = try TopologyFiles([
-            "t.yaml": "name: x\ntopics: {a: {name: a}, b: {name: b}}\nstages:\n  s: {from: a, to: b, steps: [filter: nonsense]}\n  t: {from: a, too: b}\n"
+            "t.yaml":
+                "name: x\ntopics: {a: {name: a}, b: {name: b}}\nstages:\n  s: {from: a, to: b, steps: [filter: nonsense]}\n  t: {from: a, too: b}\n"
         ])
         let loaded = loadTopologies(file: files.path("t.yaml"), variables: [:]) { plan in
             plan.stages.flatMap(\.steps).compactMap { step in
@@ -151,7 +157,10 @@ import Testing
                 return Problem(code: "cel.name", message: "unknown name", at: expression.position(at: 3))
             }
         }
-        #expect(loaded.problems.filter { $0.severity == .error }.map { "\($0.code) \($0.position.line):\($0.position.column)" } == ["cel.name 4:42", "key.unknown 5:16"])
+        #expect(
+            loaded.problems.filter { $0.severity == .error }.map { "\($0.code) \($0.position.line):\($0.position.column)" } == [
+                "cel.name 4:42", "key.unknown 5:16",
+            ])
         #expect(loaded.plans.isEmpty)
     }
 }

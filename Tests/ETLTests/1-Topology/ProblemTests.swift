@@ -49,16 +49,21 @@ import Testing
         .top("extractors: {e: {to: a, schedule: x, rest: {url: u}}}", "key.not_available 4:25", "key.not_available 4:38"),
         .load("{url: 'host=h', table: t}, s3: {}", "key.not_available 6:49", "key.conflict 6:49 `load` has `postgres` and `s3`"),
         Case("name: x\ntopics: {a: {name: a}}\nstages: {s: {from: a, load: {s3: {bucket: b}}}}", "key.not_available 3:30"),
-        Case("topics: {a: {name: a}, b: {name: b}}\nstages: {s: {from: a, to: b}}", "key.missing 1:1 `name` is missing in the topology"),
+        Case(
+            "topics: {a: {name: a}, b: {name: b}}\nstages: {s: {from: a, to: b}}",
+            "key.missing 1:1 `name` is missing in the topology"),
         Case("name: x", "key.missing 1:1 the topology has no stages and no extractors"),
-        Case("name: x\n\(topics)\nstages: {s: {from: a}}", "topic.unused 2:24", "key.missing 3:10 a stage needs one of `to`, `load`"),
+        Case(
+            "name: x\n\(topics)\nstages: {s: {from: a}}", "topic.unused 2:24", "key.missing 3:10 a stage needs one of `to`, `load`"),
         .stage("    load: {postgres: {url: 'host=h', table: t}}", "key.conflict 7:5 a stage has `to` and `load`; keep one of them"),
         .stage("    steps: [{filter: a, rekey: b}]", "key.conflict 7:25 a step has `filter` and `rekey`"),
         .stage("    steps: [{}]", "key.missing 7:13 a step needs one of"),
         .stage("    steps: [{fliter: a}]", "key.unknown 7:14 unknown key `fliter`; did you mean `filter`?"),
         .stage("    to: b", "key.duplicate 7:5 key `to` is written twice"),
         .stage("    threads:", "value.empty 7:5 `threads` is empty"),
-        .stage("    steps: [{validate: {fields: {f: {minimun: 1}}}}]", "key.unknown 7:38 unknown key `minimun`; did you mean `minimum`?"),
+        .stage(
+            "    steps: [{validate: {fields: {f: {minimun: 1}}}}]",
+            "key.unknown 7:38 unknown key `minimun`; did you mean `minimum`?"),
         .stage("    steps: [{check: {name: c}}]", "key.missing 7:14 `expr` is missing in `check`"),
     ]
 
@@ -68,7 +73,9 @@ import Testing
         .top("memory_mb: \"${M:-64}\""),
         .top("memory_mb: 1", "value.range 4:12 `memory_mb` must be 16 to 1048576, not `1`"),
         .top("commit_interval_ms: 99999999999999999999999", "value.range 4:21"),
-        .top("delivery: exactly-once", "value.type 4:11 `delivery` must be one of `exactly_once`, `at_least_once`, not `exactly-once`; did you mean"),
+        .top(
+            "delivery: exactly-once",
+            "value.type 4:11 `delivery` must be one of `exactly_once`, `at_least_once`, not `exactly-once`; did you mean"),
         .top("kafka: localhost", "value.type 4:8 `kafka` must be a mapping, not `localhost`"),
         .top("kafka: {bootstrap_servers: 'h:99999'}", "value.range 4:28"),
         .top("kafka: {bootstrap_servers: h, properties: {group.id: g}}", "property.reserved 4:44"),
@@ -84,8 +91,15 @@ import Testing
         .stage("    steps: [{remove: [a..b]}]", "value.path 7:23 `a..b` is no field path"),
         .stage("    steps: [{remove: email}]", "value.type 7:22 `remove` must be a list, not `email`; write [ ] around it"),
         .stage("    steps: [{set: {.a: x}}]", "value.path 7:20"),
+        .stage(
+            "    steps: [{keep: []}, {remove: []}]", "step.empty 7:13 `keep` names no field",
+            "step.empty 7:25 `remove` names no field"),
+        .stage("  t: null"),
+        .top("kafka: {bootstrap_servers: h, properties: {a: null, b: ~}}"),
         .stage("    steps: [{validate: {fields: {f: {type: strnig}}}}]", "value.type 7:44 `type` must be one of"),
-        .stage("    steps: [{validate: {fields: {f: {minimum: '1'}}}}]", "value.type 7:47 `minimum` must be a number, not the text `1`"),
+        .stage(
+            "    steps: [{validate: {fields: {f: {minimum: '1'}}}}]", "value.type 7:47 `minimum` must be a number, not the text `1`"
+        ),
         .stage("    steps: [{validate: {fields: {f: {minimum: 5, maximum: 1}}}}]", "value.range 7:59"),
         .stage("    steps: [{validate: {fields: {f: {type: string, minimum: 1}}}}]", "rule.unfit 7:52"),
         .stage("    steps: [{validate: {fields: {f: {type: integer, pattern: x}}}}]", "rule.unfit 7:53"),
@@ -93,45 +107,76 @@ import Testing
         .stage("    steps: [{validate: {fields: {f: {enum: []}}}}]", "value.range 7:38"),
         Case("- a\n- b", "value.type 1:1 `a topology` must be a mapping, not a list"),
         Case("", "file.empty 1:1"),
-        Case("name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'data/*', delimiter: '||'}}}", "topic.unused", "value.range 3:58"),
-        Case("name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'data/*', delimiter: '\"'}}}", "topic.unused", "value.range 3:58"),
-        Case("name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'data/*', header: false}}}", "topic.unused", "key.missing 3:47"),
+        Case(
+            "name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'data/*', delimiter: '||'}}}", "topic.unused",
+            "value.range 3:58"),
+        Case(
+            "name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'data/*', delimiter: '\"'}}}", "topic.unused",
+            "value.range 3:58"),
+        Case(
+            "name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'data/*', header: false}}}", "topic.unused", "key.missing 3:47"
+        ),
     ]
 
     static let names: [Case] = [
-        .stage("    steps: [{lookup: {table: contries, key: a}}]\nlookups: {countries: {key: code, csv: {path: countries.csv}}}",
+        .stage(
+            "    steps: [{lookup: {table: contries, key: a}}]\nlookups: {countries: {key: code, csv: {path: countries.csv}}}",
             "name.unknown 7:30 unknown lookup `contries`; did you mean `countries`?", "lookup.unused 8:11"),
-        .stage("    steps: [{lookup: {table: c, key: a, as: message}}]\nlookups: {c: {key: code, csv: {path: countries.csv}}}",
+        .stage(
+            "    steps: [{lookup: {table: c, key: a, as: message}}]\nlookups: {c: {key: code, csv: {path: countries.csv}}}",
             "name.reserved 7:45"),
-        .stage("    steps: [{lookup: {table: c, key: a}}, {lookup: {table: c, key: b}}]\nlookups: {c: {key: code, csv: {path: countries.csv}}}",
+        .stage(
+            "    steps: [{lookup: {table: c, key: a}}, {lookup: {table: c, key: b}}]\nlookups: {c: {key: code, csv: {path: countries.csv}}}",
             "name.duplicate 7:60 a row of a lookup is already named `c`"),
-        .stage("    steps: [{lookup: {table: c, key: a}}]\nlookups: {c: {key: code, csv: {path: gone.csv}}}", "file.missing 8:38 no file `gone.csv`"),
+        .stage(
+            "    steps: [{lookup: {table: c, key: a}}]\nlookups: {c: {key: code, csv: {path: gone.csv}}}",
+            "file.missing 8:38 no file `gone.csv`"),
         .stage("    steps: [{check: {name: c, expr: a}}, {check: {name: c, expr: b}}]", "name.duplicate 7:57"),
-        .stage("    steps: [{check: {name: Bad Name, expr: a}}]", "name.invalid 7:28 `Bad Name` is no name: names are lower-case letters, digits and `_`, a letter first; write `bad_name`"),
-        Case("name: x\ntopics: {orders: {name: shop.orders}, b: {name: b}}\nstages: {s: {from: ordres, to: b}}",
+        .stage(
+            "    steps: [{check: {name: Bad Name, expr: a}}]",
+            "name.invalid 7:28 `Bad Name` is no name: names are lower-case letters, digits and `_`, a letter first; write `bad_name`"
+        ),
+        Case(
+            "name: x\ntopics: {orders: {name: shop.orders}, b: {name: b}}\nstages: {s: {from: ordres, to: b}}",
             "topic.unused 2:10", "name.unknown 3:20 unknown topic `ordres`; did you mean `orders`?"),
-        Case("name: x\ntopics: {a: {name: shop.orders}, b: {name: b}}\nstages: {s: {from: shop.orders, to: b}}",
+        Case(
+            "name: x\ntopics: {a: {name: shop.orders}, b: {name: b}}\nstages: {s: {from: shop.orders, to: b}}",
             "topic.unused 2:10", "name.unknown 3:20 unknown topic `shop.orders`; topics go by their short names: write `a`"),
-        Case("name: x\ntopics: {a: {name: 'a b'}, b: {name: b}}\nstages: {s: {from: a, to: b}}", "topic.name 2:20 `a b` is no name of a topic"),
-        Case("name: x\ntopics: {a: {name: a}, b: {name: a}}\nstages: {s: {from: a, to: b}}", "name.duplicate 2:34", "stage.same_topic"),
+        Case(
+            "name: x\ntopics: {a: {name: 'a b'}, b: {name: b}}\nstages: {s: {from: a, to: b}}",
+            "topic.name 2:20 `a b` is no name of a topic"),
+        Case(
+            "name: x\ntopics: {a: {name: a}, b: {name: a}}\nstages: {s: {from: a, to: b}}", "name.duplicate 2:34",
+            "stage.same_topic"),
         Case("name: x\ntopics: {a: {name: p.q}, b: {name: p_q}}\nstages: {s: {from: a, to: b}}", "topic.collision 2:36"),
-        Case("name: x\ntopics: {a: {name: x.s.dlq}, b: {name: x.checkpoints}}\nstages: {s: {from: a, to: b}}",
+        Case(
+            "name: x\ntopics: {a: {name: x.s.dlq}, b: {name: x.checkpoints}}\nstages: {s: {from: a, to: b}}",
             "topic.reserved 2:20", "topic.reserved 2:40"),
         Case("name: x\n\(topics)\nstages: {s: {from: a, to: a}}", "topic.unused", "stage.same_topic 3:27"),
-        Case("name: x\n\(topics)\nstages: {s: {from: a, to: b}, t: {from: b, to: a}}",
+        Case(
+            "name: x\n\(topics)\nstages: {s: {from: a, to: b}, t: {from: b, to: a}}",
             "stage.cycle 3:10 records would go round for ever: `s` → `t` → `s`"),
         Case("name: x\n\(topics)\nstages: {S: {from: a, to: b}}", "name.invalid 3:10"),
-        Case("name: x\n\(topics)\nextractors: {s: {to: a, csv: {path: 'data/*'}}}\nstages: {s: {from: a, to: b}}", "name.duplicate 4:10"),
-        Case("name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'none/*'}}}\nstages: {s: {from: a, to: b}}", "file.missing 3:37 no file matches"),
+        Case(
+            "name: x\n\(topics)\nextractors: {s: {to: a, csv: {path: 'data/*'}}}\nstages: {s: {from: a, to: b}}",
+            "name.duplicate 4:10"),
+        Case(
+            "name: x\n\(topics)\nextractors: {e: {to: a, csv: {path: 'none/*'}}}\nstages: {s: {from: a, to: b}}",
+            "file.missing 3:37 no file matches"),
         .load("{url: 'host=h', table: t, mode: upsert}", "key.missing 6:54 `mode: upsert` needs `keys`"),
-        .load("{url: 'host=h', table: t, mode: upsert, keys: [idd], columns: [id, a]}", "name.unknown 6:69 key `idd` is not among `columns`; did you mean `id`?"),
+        .load(
+            "{url: 'host=h', table: t, mode: upsert, keys: [idd], columns: [id, a]}",
+            "name.unknown 6:69 key `idd` is not among `columns`; did you mean `id`?"),
         .load("{url: 'host=h', table: t, keys: [id]}", "key.unused 6:48"),
         .load("{url: 'host=h', table: t, columns: [a, a]}", "name.duplicate 6:61"),
         .load("{url: 'host=h', table: a.b.c}", "value.range 6:45"),
         .load("{url: 'http://u:topsecret@h', table: t}", "value.range 6:28 `url` is no Postgres connection string"),
         .load("{url: 'host=h', table: t, extra_fields: ignore, extra_column: more}", "key.conflict 6:70"),
-        Case("name: x\n\(topics)\nstages: {s: {from: a, to: b}}\n---\nname: x\n\(topics)\nstages: {s: {from: a, to: b}}", "name.duplicate 5:7"),
-        Case("name: x\n\(topics)\nstages: {s: {from: a, to: c}}\n---\nname: [\n---\nname: y\n\(topics)\nstages: {s: {from: d, to: b}}",
+        Case(
+            "name: x\n\(topics)\nstages: {s: {from: a, to: b}}\n---\nname: x\n\(topics)\nstages: {s: {from: a, to: b}}",
+            "name.duplicate 5:7"),
+        Case(
+            "name: x\n\(topics)\nstages: {s: {from: a, to: c}}\n---\nname: [\n---\nname: y\n\(topics)\nstages: {s: {from: d, to: b}}",
             "topic.unused", "name.unknown 3:27", "yaml.syntax 6:1", "topic.unused", "name.unknown 9:20"),
     ]
 
@@ -152,7 +197,9 @@ import Testing
     }
 
     @Test func aHealthyDocumentKeepsItsPlan() throws {
-        let loaded = try load("name: x\nname: z\n\(Self.topics)\nstages: {s: {from: a, to: b}}\n---\nname: y\n\(Self.topics)\nstages: {s: {from: a, to: b}}")
+        let loaded = try load(
+            "name: x\nname: z\n\(Self.topics)\nstages: {s: {from: a, to: b}}\n---\nname: y\n\(Self.topics)\nstages: {s: {from: a, to: b}}"
+        )
         #expect(loaded.plans.map(\.name) == ["y"])
     }
 

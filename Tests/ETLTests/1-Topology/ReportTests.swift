@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct ReportTests {
     @Test func textLooksLikeACompilers() throws {
-        let files = try TopologyFiles(["t.yaml": "name: x\ntopics: {a: {name: a}, b: {name: b}}\nstages:\n  s:\n    from: a\n    to: b\n    stpes: []\n"])
+        let files = try TopologyFiles([
+            "t.yaml": "name: x\ntopics: {a: {name: a}, b: {name: b}}\nstages:\n  s:\n    from: a\n    to: b\n    stpes: []\n"
+        ])
         let text = files.load().problemsAsText().replacing(files.directory + "/", with: "")
         #expect(
             text == """
@@ -77,7 +79,8 @@ import Testing
     @Test func everyPrefixIsReported() throws {
         let files = try TopologyFiles()
         let bytes = Array((wholeTopology + "---\nname: y\n").utf8)
-        for length in 0...bytes.count {
+        // All of the last third, where every kind of key has begun; before it, what an editor shows between two keystrokes of many.
+        for length in 0...bytes.count where length > bytes.count * 2 / 3 || length.isMultiple(of: 4) {
             let text = String(decoding: bytes[..<length], as: UTF8.self)
             try files.write("t.yaml", text)
             let loaded = files.load(variables: ["kafka_password": "pppppp", "postgres_url": "postgres://h/d"])
@@ -85,6 +88,24 @@ import Testing
             #expect(length < 10 || !loaded.problems.isEmpty)
             for plan in loaded.plans { #expect(!plan.text.isEmpty) }
         }
+    }
+
+    /// A file made to be slow is refused instead.
+    @Test(
+        .timeLimit(.minutes(2)),
+        arguments: [
+            "name: x\n" + (0..<12_000).map { "stpes\($0): {a: b}\n" }.joined(),
+            "name: x\nstages:\n" + (0..<12_000).map { "  s\($0): {from: t\($0)}\n" }.joined(),
+            "name: x\ntopics: {" + (0..<900).map { "t\($0): {name: t\($0)}, " }.joined() + "}\nstages: {"
+                + (0..<900).map { "s\($0): {from: t\($0), to: t\(($0 + 1) % 900)}, " }.joined() + "}\n",
+            "name: x\nstages: {s: {steps: [" + String(repeating: "{}, ", count: 20_000) + "]}}",
+            "name: x\ndescription: \"" + String(repeating: "${A}", count: 20_000) + "\"\n",
+            String(repeating: "---\n[\n", count: 3_000),
+        ])
+    func hugeFilesEnd(text: String) throws {
+        let loaded = try load(text, ["A": "a"])
+        #expect(loaded.problems.hasErrors)
+        #expect(loaded.problemsAsText().utf8.count < 20_000_000)
     }
 
     /// Lines left out, doubled, swapped or moved: never a crash, and a plan only without errors.

@@ -4,12 +4,15 @@ import Testing
 
 @Suite struct VariablesTests {
     private func expand(_ text: String, _ files: TopologyFiles? = nil) -> Variables.Expansion {
-        let environment = ["A": "1", "EMPTY": "", "NAME": "x y", "DB_PASSWORD": "hunter2", "ETL_SECRETS_DIR": files?.path("secrets") ?? "/none"]
+        let environment = [
+            "A": "1", "EMPTY": "", "NAME": "x y", "DB_PASSWORD": "hunter2", "ETL_SECRETS_DIR": files?.path("secrets") ?? "/none",
+        ]
         return Variables(environment: environment, directory: files?.directory ?? "/none").expand(text)
     }
 
     @Test(arguments: [
-        ("plain", "plain"), ("${A}", "1"), ("a${A}b${NAME}c", "a1bx yc"), ("${NONE:-d}", "d"), ("${NONE:-}", ""), ("${EMPTY:-d}", "d"),
+        ("plain", "plain"), ("${A}", "1"), ("a${A}b${NAME}c", "a1bx yc"), ("${NONE:-d}", "d"), ("${NONE:-}", ""),
+        ("${EMPTY:-d}", "d"),
         ("${EMPTY}", ""), ("${A:-d}", "1"), ("${NONE:-localhost:9092}", "localhost:9092"), ("$${A}", "${A}"), ("$$${A}", "$${A}"),
         ("$A $ {A}", "$A $ {A}"), ("x$${${A}}", "x${1}"), ("é${A}é", "é1é"),
     ])
@@ -20,7 +23,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("x ${NONE}", "variable.unset", 2), ("é${", "variable.syntax", 2), ("${}", "variable.syntax", 0), ("${1A}", "variable.syntax", 0),
+        ("x ${NONE}", "variable.unset", 2), ("é${", "variable.syntax", 2), ("${}", "variable.syntax", 0),
+        ("${1A}", "variable.syntax", 0),
         ("${a b}", "variable.syntax", 0), ("${secret:none}", "secret.missing", 0), ("${secret:../passwd}", "variable.syntax", 0),
         ("${secret:..}", "variable.syntax", 0), ("${file:none}", "file.missing", 0), ("${file:}", "variable.syntax", 0),
         ("${file:/}", "file.missing", 0),
@@ -42,14 +46,17 @@ import Testing
     }
 
     @Test func anUnsetVariableHasItsPlace() throws {
-        let loaded = try load("name: x\ntopics: {a: {name: a}, b: {name: \"b${NON}\"}}\nstages: {s: {from: a, to: b}}", ["NONE": "1"])
+        let loaded = try load(
+            "name: x\ntopics: {a: {name: a}, b: {name: \"b${NON}\"}}\nstages: {s: {from: a, to: b}}", ["NONE": "1"])
         let problem = try #require(loaded.problems.first { $0.severity == .error })
         #expect(problem.text == "environment variable `NON` is not set; did you mean `NONE`?")
         #expect("\(problem.position.line):\(problem.position.column)" == "2:36")
     }
 
     @Test func onlyScalarsAreReplaced() throws {
-        let loaded = try load("name: x\ntopics: {\"${K}\": {name: a}, b: {name: \"${S}\"}}\nstages: {s: {from: b, load: {}}}", ["K": "k", "S": "{x: y}"])
+        let loaded = try load(
+            "name: x\ntopics: {\"${K}\": {name: a}, b: {name: \"${S}\"}}\nstages: {s: {from: b, load: {}}}",
+            ["K": "k", "S": "{x: y}"])
         #expect(loaded.problems.contains { $0.code == "name.invalid" })
         #expect(loaded.problems.contains { $0.code == "topic.name" && $0.message.contains("`{x: y}`") })
     }
@@ -82,7 +89,8 @@ import Testing
     @Test(arguments: [
         ("postgres://u:p@h:5/d", "postgres://u:***@h:5/d"), ("postgres://u@h/d", "postgres://u@h/d"),
         ("postgresql://h/d?user=u&password=p&sslmode=require", "postgresql://h/d?user=u&password=***&sslmode=require"),
-        ("postgres://u:p:q@x@h/d", "postgres://u:***@h/d"), ("host=h password=p dbname=d", "host=h password=*** dbname=d"), ("", ""),
+        ("postgres://u:p:q@x@h/d", "postgres://u:***@h/d"), ("host=h password=p dbname=d", "host=h password=*** dbname=d"),
+        ("", ""),
     ])
     func connectionsAreShownWithoutPasswords(connection: String, shown: String) {
         #expect(withoutPassword(connection) == shown)
