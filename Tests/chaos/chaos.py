@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import expect
@@ -112,7 +113,7 @@ class Chaos:
                 self.extracted = True
             else:
                 self.failures.append(f"{name} ended by itself with status {status}:\n{self.fleet.tail(name)}")
-                self.later(1, lambda name=name: self.start(name))
+                self.later(1, lambda name=name: self.revive(name))
         now = time.monotonic()
         for entry in [entry for entry in self.due if entry[0] <= now]:
             self.due.remove(entry)
@@ -154,16 +155,19 @@ class Chaos:
         if self.producer.flush(60):
             raise Failure("could not inject malformed records")
 
-    def kill(self, name):
+    def revive(self, name):
         if name not in self.fleet.living:
             self.start(name)
+
+    def kill(self, name):
+        self.revive(name)
         if name == "extractor":  # lives a moment only: within its life, not after it
             self.tend_for(self.rng.uniform(0.01, 0.2))
         elif self.at_work(name):
             self.tend_for(self.rng.uniform(0, 0.15))
         if name in self.fleet.living and self.fleet.kill(name):
             self.count(f"kill -9 {name.partition('#')[0]}")
-            self.later(self.rng.uniform(0, 0.6), lambda: name in self.fleet.living or self.start(name))
+            self.later(self.rng.uniform(0, 0.6), lambda: self.revive(name))
             return True
         return False
 
@@ -314,8 +318,10 @@ def main():
         chaos.run()
         chaos.drain()
         right = chaos.judge()
-    except Failure as failure:
+    except Exception as failure:  # whatever ends the test early is a failure of the test, and said in its own form
         print(f"FAIL chaos: {failure}")
+        if not isinstance(failure, Failure):
+            traceback.print_exc()
         for text in chaos.failures[:SHOWN]:
             print(f"     {text}")
         if not hasattr(chaos, "services"):
