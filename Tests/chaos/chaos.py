@@ -53,6 +53,7 @@ class Chaos:
         self.counts = {}
         self.due = []  # (time, what to do), for what follows a fault
         self.injected = {}
+        self.down = set()
         self.failures = []
         self.extracted = False
 
@@ -199,14 +200,21 @@ class Chaos:
         broker = self.rng.randint(1, self.given.brokers)
         script("kafka", "crash", self.services.kafka, broker)
         self.count("broker kill -9")
-        self.later(self.rng.uniform(1, 4), lambda: self.services.restart_later(f"broker-{broker}", "kafka", "restart",
-                                                                               self.services.kafka, broker))
+        self.restart_service(self.rng.uniform(1, 4), f"broker-{broker}", "kafka", "restart", self.services.kafka, broker)
 
     def crash_postgres(self):
         script("postgres", "stop", self.services.postgres)
         self.count("Postgres immediate stop")
-        self.later(self.rng.uniform(0.5, 3),
-                   lambda: self.services.restart_later("postgres", "postgres", "restart", self.services.postgres))
+        self.restart_service(self.rng.uniform(0.5, 3), "postgres", "postgres", "restart", self.services.postgres)
+
+    def restart_service(self, delay_s, name, *arguments):
+        self.down.add(name)
+
+        def restart():
+            self.services.restart_later(name, *arguments)
+            self.down.remove(name)
+
+        self.later(delay_s, restart)
 
     def schedule(self):
         """By round: who is killed, each about as often; and the services that crash, well apart."""
@@ -230,8 +238,9 @@ class Chaos:
         for turn, victim in enumerate(turns):
             self.next_file()
             for crash in services.get(turn, []):
-                if self.services.restarts:
-                    self.services.settled()
+                # One service at a time: of three brokers two must live for anything to be written.
+                self.tend_until(lambda: not self.down, 30, "every service started again")
+                self.services.settled()
                 crash()
             if turn % 4 == 2:
                 self.join_or_leave()
