@@ -24,7 +24,7 @@ let package = Package(
         .target(name: "Command", dependencies: ["ETL"], swiftSettings: swift),
 
         // The engine.
-        .target(name: "ETL", dependencies: ["Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
+        .target(name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
 
         // Pure libraries: bytes in, values out.
         .target(name: "Bytes", dependencies: ["CBytes"], swiftSettings: swift),

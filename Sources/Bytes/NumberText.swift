@@ -43,8 +43,8 @@ public enum NumberText {
             var scaled = magnitude
             var unit = 1.0
             for k in 0...4 {
-                let rounded = scaled.rounded(.toNearestOrEven)
-                if rounded / unit == magnitude { return writeFixed(UInt64(rounded), decimals: k, negative: value < 0, to: target) }
+                let digits = UInt64(scaled + 0.5)
+                if Double(digits) / unit == magnitude { return writeFixed(digits, decimals: k, negative: value < 0, to: target) }
                 unit *= 10
                 scaled = magnitude * unit
             }
@@ -61,18 +61,26 @@ public enum NumberText {
 
     /// Returns the byte count, at most `maxIntBytes`.
     public static func write(_ value: UInt64, to target: UnsafeMutablePointer<UInt8>) -> Int {
-        var count = 1
+        let count = digitCount(value)
         var rest = value
-        while rest >= 10 {
-            rest /= 10
-            count += 1
-        }
-        rest = value
         var i = count
-        while i > 0 {
-            i -= 1
-            target[i] = UInt8(truncatingIfNeeded: 48 &+ rest % 10)
-            rest /= 10
+        repeat {
+            i &-= 1
+            let quotient = rest / 10
+            target[i] = UInt8(truncatingIfNeeded: 48 &+ rest &- quotient &* 10)
+            rest = quotient
+        } while i > 0
+        return count
+    }
+
+    @inline(__always)
+    private static func digitCount(_ value: UInt64) -> Int {
+        var count = 1
+        var limit: UInt64 = 10
+        while value >= limit {
+            count &+= 1
+            if count == 20 { break }
+            limit &*= 10
         }
         return count
     }

@@ -1,4 +1,5 @@
 #include "CBytes.h"
+#include <sys/prctl.h>
 #include <charconv>
 
 extern "C" int cb_parse_double(const uint8_t *text, size_t length, double *value) {
@@ -13,3 +14,5 @@ extern "C" int cb_shortest_scientific(double value, uint8_t *text) {
     char *first = reinterpret_cast<char *>(text);
     return static_cast<int>(std::to_chars(first, first + 32, value, std::chars_format::scientific).ptr - first);
 }
+
+extern "C" void cb_name_thread(const char *name) { prctl(PR_SET_NAME, name); }

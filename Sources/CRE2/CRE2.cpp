@@ -27,3 +27,8 @@ bool cre2_matches(const cre2_pattern *pattern, const char *text, size_t length) 
 }
 
 void cre2_free(cre2_pattern *pattern) { delete pattern; }
+
+ptrdiff_t cre2_find(const void *text, size_t length, const void *part, size_t part_length) {
+    const void *found = memmem(text, length, part, part_length);
+    return found ? static_cast<const char *>(found) - static_cast<const char *>(text) : -1;
+}

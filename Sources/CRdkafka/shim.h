@@ -1,5 +1,149 @@
-// What Swift can't call of librdkafka: variadic functions and macros.
+// What Swift can't call of librdkafka (unions, variadic functions), and the callbacks that run once for each message or
+// inside librdkafka's own loops: they only write down what happened, in an etl_client, for Swift to read afterwards.
 #ifndef CRDKAFKA_SHIM_H
 #define CRDKAFKA_SHIM_H
 #include <librdkafka/rdkafka.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A change of assignment that librdkafka announced and that hasn't been answered yet.
+struct etl_rebalance {
+    rd_kafka_resp_err_t err;
+    rd_kafka_topic_partition_list_t *partitions;
+};
+
+// One librdkafka instance's opaque. Everything but `context` belongs to the thread that polls the instance.
+struct etl_client {
+    void *context; // Swift's object for log lines and errors, which come on any thread
+
+    // Consumer.
+    int waiting; // in rd_kafka_consumer_poll, where rd_kafka_yield loses nothing (in the batch call it may)
+    int closing; // nobody will answer any more: the callback does
+    struct etl_rebalance rebalances[16]; // librdkafka waits for each answer, so there is one at a time
+    int rebalance_count;
+
+    // Producer. Sends are numbered from 1; outstanding[n & mask] messages of send n have no report yet.
+    int64_t first_open; // the lowest send number with messages outstanding
+    int64_t last_send;
+    uint32_t *outstanding;
+    uint64_t mask;
+    int64_t failed; // failed reports since the failure was last cleared; what follows is of the first of them
+    rd_kafka_resp_err_t failed_err;
+    int32_t failed_partition;
+    size_t failed_bytes;
+    char failed_topic[256];
+    char failed_reason[512];
+};
+
+static inline void etl_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *opaque) {
+    struct etl_client *client = (struct etl_client *)opaque;
+    if (client->closing || client->rebalance_count == 16) {
+        if (strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") != 0) rd_kafka_assign(rk, NULL);
+        else {
+            rd_kafka_error_t *error = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? rd_kafka_incremental_assign(rk, partitions)
+                                                                                  : rd_kafka_incremental_unassign(rk, partitions);
+            if (error) rd_kafka_error_destroy(error);
+        }
+        return;
+    }
+    struct etl_rebalance *r = &client->rebalances[client->rebalance_count++];
+    r->err = err;
+    r->partitions = rd_kafka_topic_partition_list_copy(partitions);
+    if (client->waiting) rd_kafka_yield(rk);
+}
+
+static inline void etl_acknowledge(struct etl_client *client, int64_t send) {
+    if (--client->outstanding[(uint64_t)send & client->mask] != 0 || send != client->first_open) return;
+    while (client->first_open <= client->last_send && client->outstanding[(uint64_t)client->first_open & client->mask] == 0)
+        client->first_open++;
+}
+
+static inline void etl_remember_failure(struct etl_client *client, rd_kafka_resp_err_t err, const char *topic, int32_t partition, size_t bytes,
+                                 const char *reason) {
+    if (client->failed++) return;
+    client->failed_err = err;
+    client->failed_partition = partition;
+    client->failed_bytes = bytes;
+    strncpy(client->failed_topic, topic ? topic : "", sizeof client->failed_topic - 1);
+    strncpy(client->failed_reason, reason ? reason : "", sizeof client->failed_reason - 1);
+}
+
+static inline void etl_delivery_cb(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque) {
+    struct etl_client *client = (struct etl_client *)opaque;
+    (void)rk;
+    if (m->err)
+        etl_remember_failure(client, m->err, rd_kafka_topic_name(m->rkt), m->partition, m->len + m->key_len, rd_kafka_err2str(m->err));
+    etl_acknowledge(client, (int64_t)(intptr_t)m->_private);
+}
+
+// A send of `count` messages begins: its number. It has one message more outstanding until etl_acknowledge is called for
+// the send itself, so that reports that come while it goes on don't end it. 0: no memory.
+static inline int64_t etl_send_begins(struct etl_client *client, uint32_t count) {
+    uint64_t open = (uint64_t)(client->last_send + 1 - client->first_open) + 1;
+    if (!client->outstanding || open > client->mask) {
+        uint64_t size = client->outstanding ? (client->mask + 1) * 2 : 1024;
+        uint32_t *larger = (uint32_t *)calloc(size, sizeof *larger);
+        if (!larger) return 0;
+        for (int64_t n = client->first_open; n <= client->last_send; n++)
+            larger[(uint64_t)n & (size - 1)] = client->outstanding[(uint64_t)n & client->mask];
+        free(client->outstanding);
+        client->outstanding = larger;
+        client->mask = size - 1;
+    }
+    client->last_send++;
+    client->outstanding[(uint64_t)client->last_send & client->mask] = count + 1;
+    return client->last_send;
+}
+
+static inline struct etl_client *etl_client_new(void *context) {
+    struct etl_client *client = (struct etl_client *)calloc(1, sizeof *client);
+    if (!client) return NULL;
+    client->context = context;
+    client->first_open = 1;
+    return client;
+}
+
+static inline void etl_client_free(struct etl_client *client) {
+    for (int i = 0; i < client->rebalance_count; i++) rd_kafka_topic_partition_list_destroy(client->rebalances[i].partitions);
+    free(client->outstanding);
+    free(client);
+}
+
+// Takes the oldest unanswered change out; the caller owns its list.
+static inline struct etl_rebalance etl_take_rebalance(struct etl_client *client) {
+    struct etl_rebalance first = client->rebalances[0];
+    client->rebalance_count--;
+    memmove(&client->rebalances[0], &client->rebalances[1], sizeof first * (size_t)client->rebalance_count);
+    return first;
+}
+
+static inline void etl_conf_consumer(rd_kafka_conf_t *conf) { rd_kafka_conf_set_rebalance_cb(conf, etl_rebalance_cb); }
+static inline void etl_conf_producer(rd_kafka_conf_t *conf) { rd_kafka_conf_set_dr_msg_cb(conf, etl_delivery_cb); }
+
+// Waits for one message; comes back early when there is a change of assignment to answer.
+static inline rd_kafka_message_t *etl_wait(rd_kafka_t *rk, struct etl_client *client, int timeout_ms) {
+    client->waiting = 1;
+    rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, timeout_ms);
+    client->waiting = 0;
+    return m;
+}
+
+// rd_kafka_produceva takes an array of unions. Takes `headers` over when it succeeds.
+static inline rd_kafka_resp_err_t etl_produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, int32_t partition, void *key, size_t key_len,
+                                       void *value, size_t value_len, rd_kafka_headers_t *headers, void *opaque) {
+    rd_kafka_vu_t v[7];
+    v[0].vtype = RD_KAFKA_VTYPE_RKT;       v[0].u.rkt = topic;
+    v[1].vtype = RD_KAFKA_VTYPE_PARTITION; v[1].u.i32 = partition;
+    v[2].vtype = RD_KAFKA_VTYPE_KEY;       v[2].u.mem.ptr = key;   v[2].u.mem.size = key_len;
+    v[3].vtype = RD_KAFKA_VTYPE_VALUE;     v[3].u.mem.ptr = value; v[3].u.mem.size = value_len;
+    v[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;  v[4].u.i = RD_KAFKA_MSG_F_COPY;
+    v[5].vtype = RD_KAFKA_VTYPE_OPAQUE;    v[5].u.ptr = opaque;
+    v[6].vtype = RD_KAFKA_VTYPE_HEADERS;   v[6].u.headers = headers;
+    rd_kafka_error_t *error = rd_kafka_produceva(rk, v, 7);
+    if (!error) return RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+    rd_kafka_error_destroy(error);
+    return code;
+}
 #endif

@@ -1,5 +1,5 @@
 package import ETL
-import Glibc
+internal import Glibc
 import Kafka
 package import Log
 
@@ -42,19 +42,17 @@ package struct Session {
 
     /// Reads a topology with all its problems, those of its expressions too.
     package static func load(_ file: String, _ arguments: Arguments) -> LoadedTopologies {
-        loadTopologies(file: file, environment: arguments.value("env")) { plan in
-            plan.checkExpressions().map(Problem.init)
-        }
+        loadTopologies(file: file, environment: arguments.value("env")) { $0.checkExpressions() }
     }
 
     /// The log the plan asks for. The in-memory one when there is no `kafka:`, or when `embedded`.
     package func openLog(embedded: Bool = false) throws(ETLError) -> any RecordLog {
         guard let kafka = plan.kafka, !embedded else { return MemoryLog(memoryBytes: plan.memoryMB << 20) }
         let journal = journal
-        do {
+        do throws(LogError) {
             return try KafkaLog(bootstrapServers: kafka.bootstrapServers, properties: kafka.properties, consumerProperties: kafka.consumerProperties,
                                 producerProperties: kafka.producerProperties) { line in
-                journal.emit(ClientLine(text: line.text, level: line.isError ? .warning : .debug))
+                journal.emit(ClientLine(facility: line.facility, text: line.text, syslogLevel: line.level))
             }
         } catch {
             throw ETLError(error)
@@ -63,7 +61,7 @@ package struct Session {
 }
 
 /// Runs a command's body and ends the process with the status of what became of it.
-package func main(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
+package func runCommand(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
     do {
         if words.contains("--help") || words.contains("-h") {
             writeAll(command.help, to: 1)

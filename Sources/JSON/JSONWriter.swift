@@ -16,8 +16,9 @@ public struct JSONWriter: ~Copyable {
 
     public mutating func reset() { buffer.reset() }
 
-    /// Whether a value has a JSON form: absent values, non-finite doubles without digits, timestamps, durations, types and errors have
-    /// none, nor have lists and maps that hold such a value or are nested more than 512 deep, nor maps with keys that are no strings.
+    /// Whether a value has a JSON form. Absent values, non-finite doubles without digits, timestamps, durations, types and errors
+    /// have none, nor have lists and maps that hold such a value or are nested more than 512 deep, nor maps with keys that
+    /// are no strings.
     public static func canWrite(_ value: Value) -> Bool { canWrite(value, depth: 0) }
 
     /// Appends `value`. `record` is what digits refer to. Returns false, with nothing appended, where it has no JSON form.
@@ -162,7 +163,8 @@ public struct JSONWriter: ~Copyable {
         var i = 0
         while i < content.count {
             let left = content.count - i
-            let word = UInt32(content[i]) << 16 | (left > 1 ? UInt32(content[i + 1]) << 8 : 0) | (left > 2 ? UInt32(content[i + 2]) : 0)
+            let second = left > 1 ? UInt32(content[i + 1]) << 8 : 0
+            let word = UInt32(content[i]) << 16 | second | (left > 2 ? UInt32(content[i + 2]) : 0)
             target[out] = letters[Int(word >> 18)]
             target[out + 1] = letters[Int(word >> 12 & 63)]
             target[out + 2] = left > 1 ? letters[Int(word >> 6 & 63)] : UInt8(ascii: "=")

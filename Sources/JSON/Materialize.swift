@@ -66,8 +66,7 @@ private struct TrustedReader {
         var i = 0
         while i < most, p < end, p[0] == UInt8(ascii: "\"") {
             let (close, escaped) = trustedStringEnd(p + 1, end)
-            let key = escaped ? Scanner.unescaped(p + 1, close, &arena)
-                : Value.string(UnsafeRawBufferPointer(start: p + 1, count: close - (p + 1)), plain: true)
+            let key = escaped ? Scanner.unescaped(p + 1, close, &arena) : Scanner.plain(p + 1, close)
             let at = index.find(key.bytes, count) { pairs[$0 * 2].bytes }
             p = reader.skipWhite(close + 1)
             if p < end { p = reader.skipWhite(p + 1) }  // the colon
@@ -90,8 +89,7 @@ private struct TrustedReader {
         switch p[0] {
         case UInt8(ascii: "\""):
             let (close, escaped) = trustedStringEnd(p + 1, end)
-            target.pointee = escaped ? Scanner.unescaped(p + 1, close, &arena)
-                : .string(UnsafeRawBufferPointer(start: p + 1, count: close - (p + 1)), plain: true)
+            target.pointee = escaped ? Scanner.unescaped(p + 1, close, &arena) : Scanner.plain(p + 1, close)
             return min(close + 1, end)
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             let last = trustedContainerEnd(p, end)

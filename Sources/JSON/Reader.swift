@@ -29,17 +29,7 @@ struct Reader {
     // MARK: White space and literals
 
     @inline(__always)
-    func skipWhite(_ p: Pointer) -> Pointer {
-        if p < end, p[0] <= 0x20 { return skipWhiteRun(p) }
-        return p
-    }
-
-    @inline(never)
-    private func skipWhiteRun(_ start: Pointer) -> Pointer {
-        var p = start
-        while p < end, p[0] == 0x20 || p[0] == 0x0a || p[0] == 0x0d || p[0] == 0x09 { p += 1 }
-        return p
-    }
+    func skipWhite(_ p: Pointer) -> Pointer { JSON.skipWhite(p, end) }
 
     /// `true`, `false` or `null`, whose first byte is at `p`.
     @inline(__always)
@@ -78,8 +68,13 @@ struct Reader {
             p += run
             if run < 16 {
                 if p[0] == UInt8(ascii: "\"") { return (p, false) }
-                break
+                return stringSlowly(p)
             }
+        }
+        // The record's last bytes: its last sixteen, less those before p.
+        if end - base >= 16 {
+            p += Int(cb_string_stop_from(end - 16, Int32(truncatingIfNeeded: 16 &- (end - p))))
+            if p < end, p[0] == UInt8(ascii: "\"") { return (p, false) }
         }
         return stringSlowly(p)
     }
@@ -232,6 +227,20 @@ struct Reader {
         default: return literal(p)
         }
     }
+}
+
+/// Behind white space: JSON's four characters, no others.
+@inline(__always)
+func skipWhite(_ p: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {
+    if p < end, p[0] <= 0x20 { return skipWhiteRun(p, end) }
+    return p
+}
+
+@inline(never)
+private func skipWhiteRun(_ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {
+    var p = start
+    while p < end, p[0] == 0x20 || p[0] == 0x0a || p[0] == 0x0d || p[0] == 0x09 { p += 1 }
+    return p
 }
 
 @inline(__always)

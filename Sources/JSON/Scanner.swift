@@ -5,7 +5,8 @@ import CBytes
 /// Reads records: one exact pass over the whole record (RFC 8259; last duplicate key wins) fills a slot for each wanted path,
 /// and writes them again with edits, spliced from the input's own bytes. One for each thread; once warm nothing allocates.
 ///
-/// Values in the frame point into the record, into the arena given to `scan`, or (numbers) say where in the record their digits are.
+/// Values in the frame point into the record, into the arena given to `scan`, or (numbers) say where in the record their
+/// digits are.
 public struct Scanner: ~Copyable {
     typealias Pointer = UnsafePointer<UInt8>
 
@@ -24,13 +25,18 @@ public struct Scanner: ~Copyable {
     let table: KeyTable
     let maxDepth: Int
     let reportsUnknownKeys: Bool
+    /// The root's members are looked at although none may be wanted.
+    private var tellsRootMembers: Bool { reportsUnknownKeys || table.nodes[0].recording != 0 }
     let kinds: UnsafeMutablePointer<UInt8>
     var reader: Reader
     var prediction = KeyPrediction()
     /// For keys with escapes.
-    var keyText = ByteBuffer()
+    private var keyText = ByteBuffer()
+    private var keySlot = -1
 
     // What the last scan found, for `write` and `unknownKeys`.
+    /// The record, if it was JSON.
+    private var scanned = UnsafeRawBufferPointer(start: nil, count: 0)
     var members = Scratch<Member>(capacity: 64)
     /// Slot of an object that edits are made in → its last member in `members`.
     let lastMember: UnsafeMutablePointer<Int32>
@@ -71,6 +77,7 @@ public struct Scanner: ~Copyable {
         frame.update(repeating: .absent, count: table.slotCount)
         members.count = 0
         unknown.count = 0
+        scanned = UnsafeRawBufferPointer(start: nil, count: 0)
         guard let start = record.baseAddress, record.count > 0 else { return ScanResult(code: .emptyInput, offset: 0) }
         guard record.count <= UInt32.max else { return ScanResult(code: .tooLarge, offset: 0) }
         let base = start.assumingMemoryBound(to: UInt8.self)
@@ -78,96 +85,120 @@ public struct Scanner: ~Copyable {
         prediction.startRecord()
         let first = reader.skipWhite(base)
         guard first < reader.end else { return ScanResult(code: .emptyInput, offset: record.count) }
-        guard let last = value(first, slot: 0, frame, &arena) else { return reader.failure }
+        guard let last = value(first, reader.end, slot: 0, frame, &arena) else { return reader.failure }
         let rest = reader.skipWhite(last)
         guard rest == reader.end else { return ScanResult(code: .trailing, offset: rest - base) }
         prediction.endRecord()
         splice.remember(frame)
+        scanned = record
         return ScanResult(code: .ok, offset: 0)
+    }
+
+    /// Offsets of another record would lead anywhere.
+    @inline(__always)
+    func requireScanned(_ record: UnsafeRawBufferPointer) {
+        precondition(record.baseAddress == scanned.baseAddress && record.count == scanned.count,
+                     "the last scan wasn't of this record, or refused it")
     }
 
     /// Reads the value of a wanted path at `p` into its slot; returns where it ends.
     @inline(__always)
-    private mutating func value(_ p: Pointer, slot: Int, _ frame: UnsafeMutablePointer<Value>, _ arena: inout Arena) -> Pointer? {
-        guard p < reader.end else { return reader.unexpected(at: p) }
-        switch p[0] {
-        case UInt8(ascii: "\""):
+    private mutating func value(_ p: Pointer, _ end: Pointer, slot: Int, _ frame: UnsafeMutablePointer<Value>,
+                                _ arena: inout Arena) -> Pointer? {
+        guard p < end else { return reader.unexpected(at: p) }
+        let first = p[0]
+        if first == UInt8(ascii: "\"") {
             let (close, escaped) = reader.string(p + 1)
             guard let close else { return nil }
-            frame[slot] = escaped ? Self.unescaped(p + 1, close, &arena)
-                : .string(UnsafeRawBufferPointer(start: p + 1, count: close - (p + 1)), plain: true)
+            frame[slot] = escaped ? Self.unescaped(p + 1, close, &arena) : Self.plain(p + 1, close)
             return close + 1
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            return reader.number(p, into: frame + slot)
-        case UInt8(ascii: "{"):
-            let inner = table.nodes[slot].entries != nil || table.nodes[slot].recording != 0 || (slot == 0 && reportsUnknownKeys)
-            guard let last = inner ? object(p, slot: slot, frame, &arena) : reader.container(p) else { return nil }
-            frame[slot] = Self.raw(.map, p, last)
-            return last
-        case UInt8(ascii: "["):
-            guard let last = reader.container(p) else { return nil }
-            frame[slot] = Self.raw(.list, p, last)
-            return last
-        default:
-            guard let last = reader.literal(p) else { return nil }
-            frame[slot] = p[0] == UInt8(ascii: "n") ? .null : .bool(p[0] == UInt8(ascii: "t"))
-            return last
         }
+        if first &- 48 <= 9 || first == UInt8(ascii: "-") { return reader.number(p, into: frame + slot) }
+        if first == UInt8(ascii: "{") || first == UInt8(ascii: "[") { return nested(p, slot: slot, frame, &arena) }
+        guard let last = reader.literal(p) else { return nil }
+        frame[slot] = first == UInt8(ascii: "n") ? .null : .bool(first == UInt8(ascii: "t"))
+        return last
+    }
+
+    /// A wanted object or list.
+    @inline(never)
+    private mutating func nested(_ p: Pointer, slot: Int, _ frame: UnsafeMutablePointer<Value>, _ arena: inout Arena) -> Pointer? {
+        let isObject = p[0] == UInt8(ascii: "{")
+        let inner = isObject && (table.nodes[slot].entries != nil || (slot == 0 && tellsRootMembers))
+        guard let last = inner ? object(p, slot: slot, frame, &arena) : reader.container(p) else { return nil }
+        frame[slot] = Self.raw(isObject ? .map : .list, p, last)
+        return last
     }
 
     /// Reads an object with wanted members. Recursion is bounded by the longest wanted path and by `maxDepth`.
     private mutating func object(_ open: Pointer, slot node: Int, _ frame: UnsafeMutablePointer<Value>,
                                  _ arena: inout Arena) -> Pointer? {
         if reader.depth == maxDepth { return reader.fail(.depth, at: open) }
-        reader.depth += 1
+        reader.depth &+= 1
         let end = reader.end
         let recording = table.nodes[node].recording
         if recording != 0 { lastMember[node] = -1 }
-        let reportsUnknown = node == 0 && reportsUnknownKeys
-        var p = reader.skipWhite(open + 1)
+        let tells = recording != 0 || (node == 0 && reportsUnknownKeys)
+        var p = skipWhite(open + 1, end)
         if p < end, p[0] == UInt8(ascii: "}") {
-            reader.depth -= 1
+            reader.depth &-= 1
             return p + 1
         }
         while true {
             let key = p
-            var slot = -1
-            if let predicted = prediction.match(p, end: end, parent: node, slot: &slot) {
-                p = predicted
+            let slot: Int
+            if let length = prediction.match(p, end: end, parent: node) {
+                p += length
+                slot = prediction.matchedSlot
             } else {
-                guard let colon = unpredictedKey(p, node: node, slot: &slot) else { return nil }
+                guard let colon = unpredictedKey(p, node: node) else { return nil }
                 p = colon
+                slot = keySlot
             }
-            p = reader.skipWhite(p)
+            if p < end, p[0] != UInt8(ascii: "\"") { p = skipWhite(p, end) }
             let start = p
-            if slot >= 0 {
-                // An object that comes again starts from nothing.
-                if table.nodes[slot].entries != nil, frame[slot].tag != .absent { reset(below: slot, frame) }
-                guard let last = value(p, slot: slot, frame, &arena) else { return nil }
-                p = last
+            // A path that comes again starts from nothing.
+            if slot >= 0, UInt8(truncatingIfNeeded: frame[slot].meta) != Tag.absent.rawValue { reset(below: slot, frame) }
+            if p < end, p[0] == UInt8(ascii: "\"") {
+                let (close, escaped) = reader.string(p + 1)
+                guard let close else { return nil }
+                if slot >= 0 {
+                    frame[slot] = escaped ? Self.unescaped(p + 1, close, &arena) : Self.plain(p + 1, close)
+                }
+                p = close + 1
             } else {
-                guard let last = reader.skip(p) else { return nil }
+                guard let last = slot >= 0 ? value(p, end, slot: slot, frame, &arena) : reader.skip(p) else { return nil }
                 p = last
-                if reportsUnknown { recordUnknown(key: key, value: start, end: p) }
             }
-            if recording != 0, recording == 2 || (slot >= 0 && table.nodes[slot].isTracked) {
-                recordMember(node, slot, key: key, value: start, end: p)
+            if tells { tell(node, slot, key: key, value: start, end: p) }
+            if p < end, p[0] == UInt8(ascii: ",") {
+                p = skipWhite(p + 1, end)
+                continue
             }
-            p = reader.skipWhite(p)
+            p = skipWhite(p, end)
             guard p < end else { return reader.fail(.truncated, at: end) }
             if p[0] == UInt8(ascii: ",") {
-                p = reader.skipWhite(p + 1)
+                p = skipWhite(p + 1, end)
                 continue
             }
             guard p[0] == UInt8(ascii: "}") else { return reader.fail(.syntax, at: p) }
-            reader.depth -= 1
+            reader.depth &-= 1
             return p + 1
         }
     }
 
-    /// Reads a key the slow way and learns it. Returns where its value may start.
+    /// Takes note of a member for `write` and `unknownKeys`, if they will want it.
+    @inline(__always)
+    private mutating func tell(_ node: Int, _ slot: Int, key: Pointer, value: Pointer, end: Pointer) {
+        let all = table.nodes[node].recording == 2
+        if all || (slot >= 0 ? table.nodes[slot].isTracked : node == 0 && reportsUnknownKeys) {
+            record(node, slot, key: key, value: value, end: end)
+        }
+    }
+
+    /// Reads a key the slow way, learns it, and leaves its slot in `keySlot`. Returns where its value may start.
     @inline(never)
-    private mutating func unpredictedKey(_ p: Pointer, node: Int, slot: inout Int) -> Pointer? {
+    private mutating func unpredictedKey(_ p: Pointer, node: Int) -> Pointer? {
         guard p < reader.end, p[0] == UInt8(ascii: "\"") else { return reader.unexpected(at: p) }
         let (close, escaped) = reader.string(p + 1)
         guard let close else { return nil }
@@ -177,11 +208,11 @@ public struct Scanner: ~Copyable {
             keyText.reset()
             let target = keyText.reserve(close - p)
             let length = unescape(p + 1, close - (p + 1), to: target)
-            slot = table.find(target, length, end: target + length, in: node)
+            keySlot = table.find(target, length, end: target + length, in: node)
         } else {
-            slot = table.find(p + 1, close - (p + 1), end: reader.end, in: node)
+            keySlot = table.find(p + 1, close - (p + 1), end: reader.end, in: node)
         }
-        prediction.learn(p, colon + 1, parent: node, slot: slot)
+        prediction.learn(p, colon + 1, parent: node, slot: keySlot)
         return colon + 1
     }
 
@@ -191,18 +222,22 @@ public struct Scanner: ~Copyable {
     }
 
     @inline(never)
-    private mutating func recordMember(_ node: Int, _ slot: Int, key: Pointer, value: Pointer, end: Pointer) {
+    private mutating func record(_ node: Int, _ slot: Int, key: Pointer, value: Pointer, end: Pointer) {
+        if node == 0, slot < 0, reportsUnknownKeys {
+            unknown.append(UnknownSpan(key: offset(key), value: offset(value), end: offset(end)))
+        }
+        guard table.nodes[node].recording != 0 else { return }
         members.append(Member(key: offset(key), value: offset(value), end: offset(end), slot: Int32(truncatingIfNeeded: slot),
                               previous: lastMember[node]))
         lastMember[node] = Int32(truncatingIfNeeded: members.count - 1)
     }
 
-    @inline(never)
-    private mutating func recordUnknown(key: Pointer, value: Pointer, end: Pointer) {
-        unknown.append(UnknownSpan(key: offset(key), value: offset(value), end: offset(end)))
-    }
-
     private func offset(_ p: Pointer) -> UInt32 { UInt32(truncatingIfNeeded: p - reader.base) }
+
+    @inline(__always)
+    static func plain(_ content: Pointer, _ close: Pointer) -> Value {
+        .string(UnsafeRawBufferPointer(start: content, count: close - content), plain: true)
+    }
 
     static func raw(_ tag: Tag, _ start: Pointer, _ end: Pointer) -> Value {
         Value(tag, flags: Value.Flags.raw, length: UInt32(truncatingIfNeeded: end - start), bits: UInt64(UInt(bitPattern: start)))

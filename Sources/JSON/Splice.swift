@@ -69,8 +69,9 @@ struct Splice: ~Copyable {
             key.copyMemory(from: writer.bytes)
             let flags = EditNode(isSet: edit.isSet, hasSets: edit.hasSets, keepsOnly: edit.keepsOnly, isKept: edit.isKept,
                                  isTracked: edit.isTracked)
-            (nodes + slot).initialize(to: Node(edits: flags, firstChild: Int32(list.count), childCount: Int32(edit.setChildren.count),
-                                               parent: Int32(trie.nodes[slot].parent), key: UnsafeRawBufferPointer(key)))
+            let node = Node(edits: flags, firstChild: Int32(list.count), childCount: Int32(edit.setChildren.count),
+                            parent: Int32(trie.nodes[slot].parent), key: UnsafeRawBufferPointer(key))
+            (nodes + slot).initialize(to: node)
             list += edit.setChildren.map(Int32.init)
         }
         children = .allocate(capacity: max(list.count, 1))
@@ -143,13 +144,16 @@ struct Splice: ~Copyable {
 
     /// The record with the operations done, in `output`. Returns a slot whose value has no JSON form; nil: done.
     mutating func run(_ record: UnsafeRawBufferPointer, _ frame: UnsafePointer<Value>) -> Int? {
+        guard let base = record.baseAddress else { return nil }
         output.reset()
+        // Room for most of what is to come, so that it grows at most once more.
+        _ = output.buffer.reserve(record.count + 256)
         var cursor = 0
         var i = operations.count
         while i > 0 {
             i -= 1
             let operation = operations.start[i]
-            output.raw(UnsafeRawBufferPointer(rebasing: record[cursor..<Int(operation.start)]))
+            output.raw(UnsafeRawBufferPointer(start: base + cursor, count: Int(operation.start) &- cursor))
             let slot = Int(operation.slot)
             var failed: Int?
             switch operation.content {
@@ -162,7 +166,7 @@ struct Splice: ~Copyable {
             if let failed { return failed }
             cursor = Int(operation.end)
         }
-        output.raw(UnsafeRawBufferPointer(rebasing: record[cursor...]))
+        output.raw(UnsafeRawBufferPointer(start: base + cursor, count: record.count &- cursor))
         return nil
     }
 

@@ -21,6 +21,7 @@ extension Scanner {
     /// the order their keys come first, each with its last duplicate's value. The list and keys with escapes are in `arena`.
     public mutating func unknownKeys(_ record: UnsafeRawBufferPointer, arena: inout Arena) -> UnsafeBufferPointer<UnknownMember> {
         precondition(reportsUnknownKeys, "the scanner wasn't made to report unknown keys")
+        requireScanned(record)
         guard unknown.count > 0, let start = record.baseAddress else { return UnsafeBufferPointer(start: nil, count: 0) }
         let base = start.assumingMemoryBound(to: UInt8.self)
         let result = arena.allocate(unknown.count * MemoryLayout<UnknownMember>.stride).assumingMemoryBound(to: UnknownMember.self)

@@ -50,7 +50,7 @@ public struct Value: BitwiseCopyable, Sendable {
     @inlinable
     public init(_ tag: Tag, flags: UInt8 = 0, aux: UInt16 = 0, length: UInt32 = 0, bits: UInt64 = 0) {
         self.bits = bits
-        meta = UInt64(tag.rawValue) | UInt64(flags) << 8 | UInt64(aux) << 16 | UInt64(length) << 32
+        meta = UInt64(unsafeBitCast(tag, to: UInt8.self)) | UInt64(flags) << 8 | UInt64(aux) << 16 | UInt64(length) << 32
     }
 
     /// What flags say.
@@ -67,8 +67,9 @@ public struct Value: BitwiseCopyable, Sendable {
         public static let outOfRange: UInt8 = 8
     }
 
-    // The raw value was written by an initializer above or is a Tag's: only the sixteen cases occur.
-    @inlinable public var tag: Tag { Tag(rawValue: UInt8(truncatingIfNeeded: meta)).unsafelyUnwrapped }
+    // The low byte was written by an initializer above: only Tag's cases occur. Their raw values count from 0 in their order, as
+    // their bytes in memory do; `rawValue` and `init(rawValue:)` are calls that other modules can't inline.
+    @inlinable public var tag: Tag { unsafeBitCast(UInt8(truncatingIfNeeded: meta), to: Tag.self) }
     @inlinable public var flags: UInt8 { UInt8(truncatingIfNeeded: meta >> 8) }
     @inlinable public var aux: UInt16 { UInt16(truncatingIfNeeded: meta >> 16) }
     @inlinable public var length: UInt32 { UInt32(truncatingIfNeeded: meta >> 32) }

@@ -2,8 +2,9 @@
 public import Bytes
 
 extension Scanner {
-    /// After a successful scan of the same record into the same frame: the record with the edits applied, values taken from `frame`,
-    /// spliced from the input's own bytes and copied into `output`. Returns `record` itself, not copied, where nothing differs.
+    /// After a successful scan of the same record into the same frame: the record with the edits applied, values taken from
+    /// `frame`, spliced from the input's own bytes and copied into `output`. Returns `record` itself, not copied, where nothing
+    /// differs.
     ///
     /// A value that is set takes the place of the member's (the last one's, where the key comes more than once; the others go), or
     /// comes behind the object's last member. Parents that aren't there, or are no objects, become objects. What isn't touched
@@ -13,6 +14,7 @@ extension Scanner {
     public mutating func write(_ record: UnsafeRawBufferPointer, frame: UnsafePointer<Value>,
                                into output: inout Arena) -> UnsafeRawBufferPointer {
         unwritableSlot = nil
+        requireScanned(record)
         let anySet = splice.markChanges(frame)
         guard anySet || splice.keeps, let start = record.baseAddress else { return record }
         let base = start.assumingMemoryBound(to: UInt8.self)

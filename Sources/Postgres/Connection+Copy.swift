@@ -3,6 +3,7 @@ internal import CPostgres
 /// COPY FROM STDIN. https://www.postgresql.org/docs/current/libpq-copy.html
 extension Connection {
     /// Starts what `sql` ends in: `COPY … FROM STDIN`. Statements before it run first; their results are returned.
+    @discardableResult
     public func beginCopy(_ sql: String) throws(PostgresError) -> [StatementResult] {
         guard isAlive, PQsendQuery(handle, sql) == 1 else { throw lost() }
         return try results(stopsAtCopy: true)
@@ -20,6 +21,13 @@ extension Connection {
             if done == 1 { rest = UnsafeRawBufferPointer(rebasing: rest[piece...]) }
             if try !flushed(deadline) { return }
         }
+    }
+
+    /// Sends a few bytes, as a header.
+    public func sendCopy(_ data: [UInt8]) throws(PostgresError) {
+        try data.withUnsafeBytes { bytes in
+            Result { () throws(PostgresError) in try sendCopy(bytes) }
+        }.get()
     }
 
     /// False: the connection doesn't take data any more; `endCopy` says why.

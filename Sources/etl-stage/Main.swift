@@ -20,7 +20,7 @@ let stageCommand = Command(
 @main
 enum Main {
     static func main() {
-        Command.main(stageCommand, Array(CommandLine.arguments.dropFirst())) { arguments in
+        runCommand(stageCommand, Array(CommandLine.arguments.dropFirst())) { arguments in
             let threads = try arguments.integer("threads", in: 1...256)
             let format = try arguments.choice("format", of: ["text", "json"])
             let name = try arguments.required("stage", stageCommand)

@@ -3,9 +3,9 @@ import ETL
 import Glibc
 
 /// One verb of `etl`.
-struct Verb {
+struct Verb: Sendable {
     let command: Command
-    let run: (Arguments) throws -> Void
+    let run: @Sendable (Arguments) throws -> Void
 }
 
 @main
@@ -29,7 +29,7 @@ enum Main {
             writeAll("etl: unknown verb '\(name)'\(near) See 'etl --help'.\n", to: 2)
             exit(ExitStatus.usage.rawValue)
         }
-        Command.main(verb.command, Array(words.dropFirst()), verb.run)
+        runCommand(verb.command, Array(words.dropFirst()), verb.run)
     }
 
     static var help: String {

@@ -21,24 +21,30 @@ import Testing
     }
 
     static let values: [(String, String)] = [
-        ("1", "int 1 1"), ("-0", "int 0 -0"), ("-12", "int -12 -12"), ("9223372036854775807", "int 9223372036854775807 9223372036854775807"),
+        ("1", "int 1 1"), ("-0", "int 0 -0"), ("-12", "int -12 -12"), ("9223372036854775807",
+        "int 9223372036854775807 9223372036854775807"),
         ("-9223372036854775808", "int -9223372036854775808 -9223372036854775808"),
         ("9223372036854775808", "double 9.223372036854776e+18 9223372036854775808 out of range"),
         ("-9223372036854775809", "double -9.223372036854776e+18 -9223372036854775809 out of range"),
         ("99999999999999999999", "double 1e+20 99999999999999999999 out of range"),
         ("1.0", "double 1.0 1.0"), ("1e2", "double 100.0 1e2"), ("-0.0", "double -0.0 -0.0"), ("0.1", "double 0.1 0.1"),
         ("1e400", "double inf 1e400 out of range"), ("-1e400", "double -inf -1e400 out of range"), ("1e-400", "double 0.0 1e-400"),
-        ("-1e-400", "double -0.0 -1e-400"), ("5e-324", "double 5e-324 5e-324"), ("1.7976931348623157e308", "double 1.7976931348623157e+308 1.7976931348623157e308"),
-        ("9007199254740993.0", "double 9007199254740992.0 9007199254740993.0"), ("0.30000000000000004", "double 0.30000000000000004 0.30000000000000004"),
+        ("-1e-400", "double -0.0 -1e-400"), ("5e-324", "double 5e-324 5e-324"), ("1.7976931348623157e308",
+        "double 1.7976931348623157e+308 1.7976931348623157e308"),
+        ("9007199254740993.0", "double 9007199254740992.0 9007199254740993.0"), ("0.30000000000000004",
+        "double 0.30000000000000004 0.30000000000000004"),
         ("123456789012345678901.5", "double 1.2345678901234568e+20 123456789012345678901.5"),
-        ("true", "true"), ("false", "false"), ("null", "null"), (#""""#, "plain "), (#""abc""#, "plain abc"), (#""é""#, "plain é"),
+        ("true", "true"), ("false", "false"), ("null", "null"), (#""""#, "plain "), (#""abc""#, "plain abc"),
+        (#""é""#, "plain é"),
         (#""a\nb""#, "string a\nb"), (#""\u00e9\ud83d\ude00\/""#, "string é😀/"), (#""\u0000""#, "string \0"),
-        (#""01234567890123456789\t""#, "string 01234567890123456789\t"), ("[1, 2]", "list [1, 2]"), ("{ }", "map { }"), (#"{"a":[{}]}"#, #"map {"a":[{}]}"#),
+        (#""01234567890123456789\t""#, "string 01234567890123456789\t"), ("[1, 2]", "list [1, 2]"), ("{ }", "map { }"),
+        (#"{"a":[{}]}"#, #"map {"a":[{}]}"#),
     ]
 
     @Test(arguments: values) func readsValues(_ document: String, _ expected: String) {
         let scan = Scan(["order_id", "other"])
-        for text in [#"{"order_id":\#(document)}"#, #"{ "x" : [1] , "order_id" : \#(document) , "z":0}"#, #"{"order\u005fid":\#(document)}"#] {
+        for text in [#"{"order_id":\#(document)}"#, #"{ "x" : [1] , "order_id" : \#(document) , "z":0}"#,
+                     #"{"order\u005fid":\#(document)}"#] {
             #expect(scan(text).code == .ok)
             #expect(scan.show("order_id") == expected)
             #expect(scan.show("other") == "absent")
@@ -71,14 +77,16 @@ import Testing
 
     @Test func predictionNeverChangesWhatIsRead() {
         var random = SeededRandom()
-        let keys = ["a", "ab", "abc", "order_id", "customer_id", "customer_ie", "a_key_of_exactly_29_bytes_xx", "a_key_of_exactly_30_bytes__xx", "n"]
+        let keys = ["a", "ab", "abc", "order_id", "customer_id", "customer_ie", "a_key_of_exactly_29_bytes_xx",
+        "a_key_of_exactly_30_bytes__xx", "n"]
         let paths = keys + keys.map { "n." + $0 }
         let warm = Scan(paths)
         for round in 0..<3000 {
             // Orders change slowly, then at random, then slowly again.
             let shuffled = round % 1000 > 600 ? keys.shuffled(using: &random) : keys
             let some = shuffled.filter { _ in Int.random(in: 0..<10, using: &random) > 0 }
-            let body = some.map { "\"\($0)\":" + ($0 == "n" ? #"{"ab":\#(round),"x":1,"abc":"t"}"# : "\(Int.random(in: 0..<99, using: &random))") }
+            let number = Int.random(in: 0..<99, using: &random)
+            let body = some.map { "\"\($0)\":" + ($0 == "n" ? #"{"ab":\#(round),"x":1,"abc":"t"}"# : "\(number)") }
             let document = "{" + body.joined(separator: round % 7 == 0 ? " , " : ",") + "}"
             let fresh = Scan(paths)
             #expect(warm(document) == fresh(document))
@@ -120,10 +128,12 @@ import Testing
 
     @Test func materializeGivesOneLevel() {
         let scan = Scan(["l", "m"])
-        #expect(scan(#"{"l":[1, "a\tb",[2,[3]],{"x":[]},null,true , 1.50],"m":{"k":1,"q":"]}","k":[ ],"\u0071":{"a":"}"}}}"#).code == .ok)
+        let document = #"{"l":[1, "a\tb",[2,[3]],{"x":[]},null,true , 1.50],"m":{"k":1,"q":"]}","k":[ ],"\u0071":{"a":"}"}}}"#
+        #expect(scan(document).code == .ok)
         let list = materialize(scan["l"], record: scan.record, arena: &scan.arena)
         let items = UnsafeBufferPointer(start: list.pointer?.assumingMemoryBound(to: Value.self), count: Int(list.length))
-        #expect(items.map(scan.show) == ["int 1 1", "string a\tb", "list [2,[3]]", #"map {"x":[]}"#, "null", "true", "double 1.5 1.50"])
+        #expect(items.map(scan.show) == ["int 1 1", "string a\tb", "list [2,[3]]", #"map {"x":[]}"#, "null", "true",
+        "double 1.5 1.50"])
         let map = materialize(scan["m"], record: scan.record, arena: &scan.arena)
         let pairs = UnsafeBufferPointer(start: map.pointer?.assumingMemoryBound(to: Value.self), count: Int(map.length) * 2)
         #expect(pairs.map(scan.show) == ["plain k", "list [ ]", "plain q", #"map {"a":"}"}"#])
@@ -133,7 +143,8 @@ import Testing
         }
         // Outside of the record there are no offsets to keep.
         let elsewhere = scan.string("[1,2.50,18446744073709551615]")
-        let row = materialize(Value(.list, flags: Value.Flags.raw, length: elsewhere.length, bits: elsewhere.bits), record: scan.record, arena: &scan.arena)
+        let raw = Value(.list, flags: Value.Flags.raw, length: elsewhere.length, bits: elsewhere.bits)
+        let row = materialize(raw, record: scan.record, arena: &scan.arena)
         let cells = UnsafeBufferPointer(start: row.pointer?.assumingMemoryBound(to: Value.self), count: Int(row.length))
         #expect(cells.map(scan.show) == ["int 1", "double 2.5", "double 1.8446744073709552e+19 out of range"])
     }

@@ -83,7 +83,7 @@ final class Scan {
         case .double: return "double \(value.double)\(number)\(range)"
         case .string: return (value.flags & Value.Flags.plain != 0 ? "plain " : "string ") + text(value.bytes)
         case .bool: return "\(value.isTrue)"
-        case .list, .map: return value.flags & Value.Flags.raw != 0 ? "\(value.tag) \(text(value.bytes))" : "\(value.tag) of \(value.length)"
+        case .list where value.flags & Value.Flags.raw != 0, .map where value.flags & Value.Flags.raw != 0: return "\(value.tag) \(text(value.bytes))"
         default: return "\(value.tag)"
         }
     }

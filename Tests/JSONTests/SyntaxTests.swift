@@ -17,30 +17,40 @@ import Testing
         ("", .emptyInput, 0), ("  \n", .emptyInput, 3),
         ("{} x", .trailing, 3), ("1 2", .trailing, 2), ("{}{}", .trailing, 2), ("null,", .trailing, 4), ("\"a\"\"", .trailing, 3),
         ("1]", .trailing, 1), ("{}\u{0}", .trailing, 2), ("{}\u{b}", .trailing, 2), ("truex", .trailing, 4),
-        ("\u{feff}{}", .syntax, 0), ("\u{a0}{}", .syntax, 0), ("NaN", .syntax, 0), ("Infinity", .syntax, 0), ("-Infinity", .number, 1),
-        ("nul", .truncated, 3), ("nulL", .syntax, 3), ("True", .syntax, 0), ("tru", .truncated, 3), ("[fals]", .syntax, 5), ("t", .truncated, 1),
+        ("\u{feff}{}", .syntax, 0), ("\u{a0}{}", .syntax, 0), ("NaN", .syntax, 0), ("Infinity", .syntax, 0), ("-Infinity",
+        .number, 1),
+        ("nul", .truncated, 3), ("nulL", .syntax, 3), ("True", .syntax, 0), ("tru", .truncated, 3), ("[fals]", .syntax, 5), ("t",
+        .truncated, 1),
         ("'a'", .syntax, 0), ("{a:1}", .syntax, 1), ("{'a':1}", .syntax, 1), ("{1:1}", .syntax, 1), ("{null:1}", .syntax, 1),
         ("[1,]", .syntax, 3), ("[,1]", .syntax, 1), ("[1,,2]", .syntax, 3), ("[1 2]", .syntax, 3), ("[1;2]", .syntax, 2),
         (#"{"a":1,}"#, .syntax, 7), (#"{,"a":1}"#, .syntax, 1), (#"{"a" 1}"#, .syntax, 5), (#"{"a":}"#, .syntax, 5),
-        (#"{"a",1}"#, .syntax, 4), (#"{"a":1 "b":2}"#, .syntax, 7), (#"{"a":1]"#, .syntax, 6), ("[1}", .syntax, 2), ("]", .syntax, 0),
-        ("}", .syntax, 0), (",", .syntax, 0), (":", .syntax, 0), (#"{"a"::1}"#, .syntax, 5), ("[1\u{c}]", .syntax, 2), ("/* */1", .syntax, 0),
+        (#"{"a",1}"#, .syntax, 4), (#"{"a":1 "b":2}"#, .syntax, 7), (#"{"a":1]"#, .syntax, 6), ("[1}", .syntax, 2), ("]",
+        .syntax, 0),
+        ("}", .syntax, 0), (",", .syntax, 0), (":", .syntax, 0), (#"{"a"::1}"#, .syntax, 5), ("[1\u{c}]", .syntax, 2), ("/* */1",
+        .syntax, 0),
         ("{", .truncated, 1), ("[", .truncated, 1), ("[1", .truncated, 2), ("[1,", .truncated, 3), (#"{"a""#, .truncated, 4),
-        (#"{"a":"#, .truncated, 5), (#"{"a":1"#, .truncated, 6), (#"{"a":1,"#, .truncated, 7), ("\"", .truncated, 1), ("\"abc", .truncated, 4),
+        (#"{"a":"#, .truncated, 5), (#"{"a":1"#, .truncated, 6), (#"{"a":1,"#, .truncated, 7), ("\"", .truncated, 1), ("\"abc",
+        .truncated, 4),
         (#""\"#, .truncated, 2), (#""\u"#, .truncated, 3), (#""\u12"#, .truncated, 5), (#""\ud83d"#, .truncated, 7),
         (#""\ud83d\"#, .truncated, 8), (#""\ud83d\u"#, .truncated, 9), (#""\ud83d\udc"#, .truncated, 11),
-        ("01", .number, 1), ("-01", .number, 2), ("00", .number, 1), ("1.", .truncated, 2), ("[1.]", .number, 3), (".5", .syntax, 0),
-        ("-", .truncated, 1), ("[-]", .number, 2), ("[-a]", .number, 2), ("+1", .syntax, 0), ("1e", .truncated, 2), ("[1e]", .number, 3),
+        ("01", .number, 1), ("-01", .number, 2), ("00", .number, 1), ("1.", .truncated, 2), ("[1.]", .number, 3), (".5",
+        .syntax, 0),
+        ("-", .truncated, 1), ("[-]", .number, 2), ("[-a]", .number, 2), ("+1", .syntax, 0), ("1e", .truncated, 2), ("[1e]",
+        .number, 3),
         ("[1e+]", .number, 4), ("[1.e1]", .number, 3), ("[1.5.5]", .syntax, 4), ("[0x1]", .syntax, 2), ("[1_000]", .syntax, 2),
         ("[-.5]", .number, 2), ("[1e5.5]", .syntax, 4), ("[--1]", .number, 2), ("[1-1]", .syntax, 2),
-        (#"["\a"]"#, .escape, 2), (#"["\'"]"#, .escape, 2), (#"["\x41"]"#, .escape, 2), (#"["\u12g4"]"#, .escape, 2), (#"["\U0041"]"#, .escape, 2),
+        (#"["\a"]"#, .escape, 2), (#"["\'"]"#, .escape, 2), (#"["\x41"]"#, .escape, 2), (#"["\u12g4"]"#, .escape, 2),
+        (#"["\U0041"]"#, .escape, 2),
         (#"["\ud800"]"#, .escape, 2), (#"["\udc00"]"#, .escape, 2), (#"["\ud800x"]"#, .escape, 2), (#"["\ud800\n"]"#, .escape, 2),
-        (#"["\ud800\ud800"]"#, .escape, 2), (#"["\ud800\u0041"]"#, .escape, 2), (#"["\ude00\ud83d"]"#, .escape, 2), (#"["\u"]"#, .escape, 2),
+        (#"["\ud800\ud800"]"#, .escape, 2), (#"["\ud800\u0041"]"#, .escape, 2), (#"["\ude00\ud83d"]"#, .escape, 2),
+        (#"["\u"]"#, .escape, 2),
         ("[\"\u{1}\"]", .control, 2), ("[\"a\nb\"]", .control, 3), ("[\"\t\"]", .control, 2), ("[\"\u{0}\"]", .control, 2),
         ("[\"01234567890123456789\u{1f}\"]", .control, 22),
     ]
 
     /// Every form is tried bare, as a wanted member, as a skipped member, in a skipped list and in a wanted object.
-    static let wrappers = [("", ""), (#"{"wanted":"#, "}"), (#"{"skipped":"#, "}"), (#"{"skipped":[0,"#, "]}"), (#"{"wanted":{"inner":"#, "}}")]
+    static let wrappers = [("", ""), (#"{"wanted":"#, "}"), (#"{"skipped":"#, "}"), (#"{"skipped":[0,"#, "]}"),
+    (#"{"wanted":{"inner":"#, "}}")]
 
     @Test(arguments: valid) func accepts(_ document: String) {
         for (before, after) in Self.wrappers {
@@ -53,13 +63,16 @@ import Testing
         let scan = Scan(["wanted.inner"])
         #expect(scan(document) == ScanResult(code: code, offset: offset))
         // What comes behind a value changes what is wrong with it; not that it is.
-        for (before, after) in Self.wrappers { #expect(scan(before + document + after).code != .ok, "\(before)\(document)\(after)") }
+        for (before, after) in Self.wrappers {
+            #expect(scan(before + document + after).code != .ok, "\(before)\(document)\(after)")
+        }
     }
 
     @Test func refusesMalformedUTF8() {
         let sequences: [[UInt8]] = [
             [0x80], [0xbf], [0xc0, 0x80], [0xc1, 0xbf], [0xc2], [0xc2, 0x41], [0xe0, 0x80, 0x80], [0xe0, 0x9f, 0xbf], [0xe1, 0x80],
-            [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf], [0xef, 0xbf], [0xf0, 0x80, 0x80, 0x80], [0xf0, 0x8f, 0xbf, 0xbf], [0xf0, 0x9f, 0x98],
+            [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf], [0xef, 0xbf], [0xf0, 0x80, 0x80, 0x80], [0xf0, 0x8f, 0xbf, 0xbf], [0xf0,
+            0x9f, 0x98],
             [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xf8, 0x88, 0x80, 0x80, 0x80], [0xfe], [0xff],
         ]
         let scan = Scan(["wanted"])
@@ -67,7 +80,8 @@ import Testing
             for padding in [0, 15, 16, 40] {
                 for (before, after) in [(#"{"wanted":""#, "\"}"), (#"{"skipped":""#, "\"}"), ("{\"", "\":1}"), (#"[[""#, "\"]]")] {
                     let prefix = Array(before.utf8) + Array(repeating: 0x61, count: padding)
-                    #expect(scan.scan(prefix + sequence + Array(after.utf8)) == ScanResult(code: .utf8, offset: prefix.count), "\(sequence)")
+                    #expect(scan.scan(prefix + sequence + Array(after.utf8)) == ScanResult(code: .utf8, offset: prefix.count),
+                    "\(sequence)")
                     #expect(scan.scan(prefix + sequence).code != .ok)
                 }
             }
@@ -87,7 +101,9 @@ import Testing
     @Test func depthIsLimited() {
         for (open, close, width) in [("[", "]", 1), (#"{"wanted":"#, "}", 10), (#"{"skipped":"#, "}", 11)] {
             let scan = Scan(["wanted.wanted.wanted"], maxDepth: 64, capacity: 12_000_000)
-            func nested(_ depth: Int) -> String { String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth) }
+            func nested(_ depth: Int) -> String {
+                String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
+            }
             #expect(scan(nested(64)).code == .ok)
             #expect(scan(nested(65)) == ScanResult(code: .depth, offset: 64 * width))
             #expect(scan(nested(10_000)) == ScanResult(code: .depth, offset: 64 * width))

@@ -4,15 +4,17 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "CCSV.h"
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #include <arm_neon.h>
 #endif
 
-/// Index of the first of 16 bytes that ends a run of plain JSON string text: a quote, a backslash, a control character
-/// or a byte of a multi-byte UTF-8 sequence; 16 when there is none. Reads exactly 16 bytes.
-static inline int cb_string_stop(const uint8_t *p) {
+/// Of the 16 bytes at `p`, the first at or behind `from` (0 to 16) that ends a run of plain JSON string text: a quote, a
+/// backslash, a control character or a byte of a multi-byte UTF-8 sequence. Counted from `from`; 16 - from when there is none.
+/// Reads exactly 16 bytes.
+static inline int cb_string_stop_from(const uint8_t *p, int from) {
 #if defined(__SSE2__)
     __m128i x = _mm_loadu_si128((const __m128i *)p);
     // Signed: bytes from 0x80 are negative, so one comparison finds them and the control characters.
@@ -20,19 +22,23 @@ static inline int cb_string_stop(const uint8_t *p) {
     __m128i quote = _mm_cmpeq_epi8(x, _mm_set1_epi8('"'));
     __m128i slash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
     unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash)));
-    return __builtin_ctz(mask | 0x10000u);
+    return __builtin_ctz((mask | 0x10000u) >> from);
 #elif defined(__ARM_NEON) && defined(__aarch64__)
     uint8x16_t x = vld1q_u8(p);
     uint8x16_t low = vcltq_s8(vreinterpretq_s8_u8(x), vdupq_n_s8(0x20));
     uint8x16_t stop = vorrq_u8(low, vorrq_u8(vceqq_u8(x, vdupq_n_u8('"')), vceqq_u8(x, vdupq_n_u8('\\'))));
     uint64_t mask = vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(stop), 4)), 0);
-    return mask ? __builtin_ctzll(mask) >> 2 : 16;
+    mask = from < 16 ? mask >> (from * 4) : 0;
+    return mask ? __builtin_ctzll(mask) >> 2 : 16 - from;
 #else
-    int i = 0;
+    int i = from;
     while (i < 16 && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\') i++;
-    return i;
+    return i - from;
 #endif
 }
+
+/// The same from the first byte on.
+static inline int cb_string_stop(const uint8_t *p) { return cb_string_stop_from(p, 0); }
 
 /// Index of the first of 16 bytes that isn't ASCII; 16 when all are. Reads exactly 16 bytes.
 static inline int cb_ascii_stop(const uint8_t *p) {
@@ -100,6 +106,9 @@ int cb_parse_double(const uint8_t *text, size_t length, double *value);
 /// The shortest text that reads back as `value`, as `d.ddde±xx`, without a terminator. `text` has room for 32 bytes.
 /// Returns its length. `value` must be finite.
 int cb_shortest_scientific(double value, uint8_t *text);
+
+/// Names the calling thread, as `top -H` and debuggers show it; the first 15 bytes count.
+void cb_name_thread(const char *name);
 
 #ifdef __cplusplus
 }

@@ -73,6 +73,9 @@ public struct ObjectShape: Sendable {
     public func field(named name: String) -> Field? { fields.first { $0.name == name } }
 }
 
+/// Every key a topology may have: what references and editors' schemas are made from.
+public let topologyShape: ObjectShape = Topology.type.shape
+
 /// A value as written, and where.
 struct Written<Value: Sendable>: Sendable {
     var value: Value

@@ -96,7 +96,9 @@ final class FieldReader {
     }
 
     private func quote(_ scalar: Scalar, isSecret: Bool) -> String {
-        let shown = isSecret ? Secrets.mask : shown(variables.expand(scalar.text).text)
+        let expansion = variables.expand(scalar.text)
+        if isSecret || !expansion.secrets.isEmpty { keepSecret(expansion.text) }
+        let shown = shown(expansion.text)
         return scalar.style == .plain ? "`\(shown)`" : "the text `\(shown)`"
     }
 

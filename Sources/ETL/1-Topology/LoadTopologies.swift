@@ -130,6 +130,7 @@ private struct TopologyLoader {
         guard let node = root["environment"], let scalar = node.scalar, !reader.isAbsent(node) else { return nil }
         let expansion = variables.expand(scalar.text)
         guard expansion.failures.isEmpty else { return nil }
+        if !expansion.secrets.isEmpty { reader.keepSecret(expansion.text) }
         guard isEnvironmentName(expansion.text) else {
             let message = "`\(reader.shown(expansion.text))` is no name of an environment"
             reader.report("environment.name", message, at: SourcePosition(node.place), "use letters, digits, `_` and `-`")

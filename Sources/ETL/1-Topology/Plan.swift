@@ -174,7 +174,7 @@ public struct SourcePosition: Sendable, Equatable, Comparable, CustomStringConve
 }
 
 /// One step of a stage, in the order written. `name` tells it apart in dead letters and metrics: the check's own name, else
-/// `<kind>_<n>` with n counting from 1 in the stage.
+/// `<kind>_<n>`, n counting the steps of that kind in the stage from 1.
 public struct StepPlan: Sendable {
     public enum OnFailure: String, Sendable, CaseIterable { case deadLetter = "dead_letter", drop, warn }
     public enum OnMissing: String, Sendable, CaseIterable { case deadLetter = "dead_letter", keep, drop }

@@ -48,7 +48,7 @@ extension StageProgram {
     /// The first rule of `check` that the record breaks, or nil.
     mutating func fault(of check: FieldCheck) -> FieldFault? {
         let value = frame[Int(check.slot)]
-        let bit = 1 as UInt16 << UInt16(truncatingIfNeeded: value.meta & 15)
+        let bit = UInt16(1) << UInt16(truncatingIfNeeded: value.meta & 15)
         if check.passing & bit != 0 { return nil }
         if check.typed & bit == 0 {
             if value.tag == .absent { return .missing }

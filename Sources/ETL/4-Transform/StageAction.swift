@@ -45,6 +45,14 @@ struct StageAction {
         }
     }
 
+    /// Whether its expression must give true or false.
+    var isCondition: Bool {
+        switch kind {
+        case .check, .filter: true
+        default: false
+        }
+    }
+
     /// Splits the actions where one touches a path above or below one that was changed before: there slots no longer say
     /// what the record is, so it is written and read again. After `keep` everything not kept has changed.
     static func parts(_ actions: [StageAction]) -> [[StageAction]] {

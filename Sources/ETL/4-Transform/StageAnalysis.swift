@@ -5,7 +5,7 @@ internal import JSON
 struct StageAnalysis {
     private(set) var names = StageNames()
     private(set) var actions: [StageAction] = []
-    var problems: [ExpressionProblem] = []
+    var problems: [Problem] = []
     /// The stage's lookup steps, in order.
     private(set) var lookups: [(table: String, key: ExpressionPlan)] = []
 
@@ -25,66 +25,73 @@ struct StageAnalysis {
 
     private mutating func checkAlias(_ alias: String, at position: SourcePosition) {
         if StageNames.builtIn.contains(alias) {
-            problems.append(.init("lookup.alias", "'\(alias)' already has a meaning in expressions", suggestion: "choose another name", at: position))
+            report("lookup.alias", "'\(alias)' already has a meaning in expressions", "choose another name", at: position)
         } else if names.aliases.contains(where: { $0.name == alias }) {
-            problems.append(.init("lookup.alias", "two lookups of this stage are called '\(alias)'", suggestion: "choose another name", at: position))
+            report("lookup.alias", "two lookups of this stage are called '\(alias)'", "choose another name", at: position)
         }
+    }
+
+    private mutating func report(_ code: String, _ message: String, _ suggestion: String? = nil, at position: SourcePosition) {
+        problems.append(Problem(code: code, message: message, at: position, suggestion: suggestion))
     }
 
     private mutating func add(_ action: StageAction, _ step: StepPlan) {
         var action = action
-        if let expression = action.expression { action.reads += paths(of: expression) }
+        if let expression = action.expression { action.reads += paths(of: expression, mustBeBool: action.isCondition) }
         switch action.kind {
         case .validate(let rules): rules.forEach { checkRule($0) }
         case .rename(let from, let to) where from.isStrictlyAbove(to) || to.isStrictlyAbove(from) || from == to:
-            problems.append(.init("path.overlap", "'\(from.joined(separator: "."))' can't be renamed to '\(to.joined(separator: "."))'",
-                                  suggestion: "rename to a name that lies neither above nor below", at: step.position))
+            report("path.overlap", "'\(from.joined(separator: "."))' can't be renamed to '\(to.joined(separator: "."))'",
+                   "rename to a name that lies neither above nor below", at: step.position)
         default: break
         }
         var touched = action.writes
         if case .keep(let paths) = action.kind { touched = paths }
         for path in touched where path.isEmpty || path.contains("") {
-            problems.append(.init("path.empty", "'\(path.joined(separator: "."))' has an empty name in it", at: step.position))
+            report("path.empty", "'\(path.joined(separator: "."))' has an empty name in it", at: step.position)
         }
         actions.append(action)
     }
 
     /// The message paths an expression reads; what is wrong with it becomes problems.
-    private mutating func paths(of expression: ExpressionPlan) -> [[String]] {
+    private mutating func paths(of expression: ExpressionPlan, mustBeBool: Bool) -> [[String]] {
         names.reads = []
         names.wrongNames = []
         do throws(CELError) {
-            _ = try CELProgram.compile(expression.source, resolver: &names)
-            if let wrong = names.wrongNames.first { append(wrong, in: expression, offset: nil) }
+            let program = try CELProgram.compile(expression.source, resolver: &names)
+            if mustBeBool, !program.mayBe(.bool) {
+                report("expression.type", "the expression never gives true or false", "compare its value with something", at: expression.position)
+            }
+            if let wrong = names.wrongNames.first { report(wrong, in: expression, from: 0) }
         } catch {
             if let wrong = names.wrongNames.first {
-                append(wrong, in: expression, offset: error.offset)
+                report(wrong, in: expression, from: error.offset)
             } else {
-                problems.append(.init("expression.syntax", error.message, suggestion: error.suggestion.map { "did you mean `\($0)`?" },
-                                      in: expression, offset: error.offset))
+                let code = error.message.hasPrefix("unknown name") ? "expression.name" : "expression.syntax"
+                report(code, error.message, error.suggestion.map { "did you mean `\($0)`?" }, at: expression.position(at: error.offset))
             }
         }
         return names.reads
     }
 
-    private mutating func append(_ wrong: StageNames.WrongName, in expression: ExpressionPlan, offset: Int?) {
-        let found = expression.source.utf8Offset(of: wrong.name, from: offset ?? 0)
-        problems.append(.init("expression.name", wrong.message, suggestion: wrong.suggestion, in: expression, offset: found ?? offset ?? 0))
+    private mutating func report(_ wrong: StageNames.WrongName, in expression: ExpressionPlan, from start: Int) {
+        let offset = expression.source.utf8Offset(of: wrong.name, from: start) ?? start
+        report("expression.name", wrong.message, wrong.suggestion, at: expression.position(at: offset))
     }
 
     private mutating func checkRule(_ rule: FieldRule) {
         let path = rule.path.joined(separator: ".")
         for bound in [rule.minimum, rule.maximum, rule.exclusiveMinimum, rule.exclusiveMaximum] {
             guard let bound, !AllowedValue.isNumber(bound) else { continue }
-            problems.append(.init("rule.number", "\(path): '\(bound)' is no number", at: rule.position))
+            report("rule.number", "\(path): '\(bound)' is no number", at: rule.position)
         }
         for text in rule.allowed ?? [] where !AllowedValue.isJSON(text) {
-            problems.append(.init("rule.enum", "\(path): '\(text)' is no JSON value", at: rule.position))
+            report("rule.enum", "\(path): '\(text)' is no JSON value", at: rule.position)
         }
         if let pattern = rule.pattern {
             do throws(CELError) { _ = try CELProgram.pattern(pattern, slot: 0) } catch {
-                problems.append(.init("pattern.syntax", "\(path): '\(pattern)' is no pattern: \(error.message)",
-                                      suggestion: "RE2's syntax has no look-around and no back-references", at: rule.position))
+                report("pattern.syntax", "\(path): '\(pattern)' is no pattern: \(error.message)",
+                       "RE2's syntax has no look-around and no back-references", at: rule.position)
             }
         }
     }

@@ -10,19 +10,19 @@ extension StageProgram {
     ///   - outputPartitions: of the topic it writes; for a stage that ends in a sink the input's.
     /// - Throws: everything that is wrong with the steps at once.
     public static func compile(stage: StagePlan, lookups: LookupTables, inputPartitions: Int32,
-                               outputPartitions: Int32) throws(ExpressionProblems) -> StageProgram {
+                               outputPartitions: Int32) throws(StageProblems) -> StageProgram {
         var analysis = StageAnalysis(stage, columns: lookups.columns)
         for step in stage.steps {
             guard case .lookup(let table, _, _, _) = step.kind, lookups[table] == nil else { continue }
-            analysis.problems.append(ExpressionProblem("lookup.unknown", "there is no lookup '\(table)'", at: step.position))
+            analysis.problems.append(Problem(code: "lookup.unknown", message: "there is no lookup '\(table)'", at: step.position))
         }
-        guard analysis.problems.isEmpty else { throw ExpressionProblems(problems: analysis.problems) }
+        guard analysis.problems.isEmpty else { throw StageProblems(problems: analysis.problems) }
         var assembly = StageAssembly(analysis, lookups: lookups)
         do throws(CELError) {
             for part in StageAction.parts(analysis.actions) where !analysis.actions.isEmpty { try assembly.add(part) }
         } catch {
             // The analysis has compiled every expression before, so this says that the two disagree.
-            throw ExpressionProblems(problems: [ExpressionProblem("expression.syntax", error.message, at: stage.position)])
+            throw StageProblems(problems: [Problem(code: "expression.syntax", message: error.message, at: stage.position)])
         }
         return assembly.finish(stage, Partitioning(inputCount: inputPartitions, outputCount: outputPartitions,
                                                    keyChanges: stage.steps.contains { $0.changesKey }))
@@ -38,15 +38,15 @@ extension StepPlan {
 
 extension Plan {
     /// What is wrong with the expressions, patterns and paths of all stages. Reads no more of a lookup than its header.
-    public func checkExpressions() -> [ExpressionProblem] {
-        var problems: [ExpressionProblem] = []
+    public func checkExpressions() -> [Problem] {
+        var problems: [Problem] = []
         var columns: [String: [String]] = [:]
         for lookup in lookups {
             do throws(LookupError) { columns[lookup.name] = try lookup.readColumns() } catch {
-                problems.append(ExpressionProblem(error.code, error.message, at: lookup.position))
+                problems.append(Problem(code: error.code, message: error.message, at: lookup.position))
             }
         }
-        for stage in stages {
+        for stage in extractors.compactMap(\.keyStage) + stages {
             problems += StageAnalysis(stage, columns: columns).problems
         }
         return problems
@@ -62,7 +62,7 @@ struct StageAssembly: ~Copyable {
     private var partIndex = 0
     private var memory = Arena(chunkBytes: 16 << 10)
     private var stageParts = OwnedArray<StagePart>()
-    private var programs = OwnedArray<CELProgram>()
+    private var programs = OwnedArray<StageExpression>()
     private var checks = OwnedArray<FieldCheck>()
     private var allowed = OwnedArray<AllowedValue>()
     private var parents = OwnedArray<Int32>()
@@ -93,6 +93,13 @@ struct StageAssembly: ~Copyable {
         var instructions = OwnedArray<Instruction>()
         var edits: [Edit] = []
         for action in actions {
+            if case .keep(let kept) = action.kind {
+                // What was set before and isn't kept goes too.
+                let slots = Set(kept.map { Int(slot($0, trie)) })
+                for case .set(let changed) in edits where !slots.contains(changed) {
+                    instructions.append(Instruction(operation: .remove, step: Int32(action.step), target: Int32(changed)))
+                }
+            }
             if let instruction = try instruction(action, trie, &edits) { instructions.append(instruction) }
         }
         stageParts.append(StagePart(scanner: Scanner(trie, edits: edits), instructions: instructions, hasEdits: !edits.isEmpty))
@@ -168,6 +175,7 @@ struct StageAssembly: ~Copyable {
         instruction.program = try program(key)
         instruction.source = Int32(number)
         instruction.target = names.slot(of: .row(number)).map { Int32($0) } ?? -1
+        instruction.presence = names.slot(of: .rowPresence(number)).map { Int32($0) } ?? -1
         instruction.first = Int32(columns.count)
         for column in tables[number].columns.indices {
             guard let slot = names.slot(of: .column(lookup: number, column: column)) else { continue }
@@ -181,7 +189,7 @@ struct StageAssembly: ~Copyable {
         var check = FieldCheck(rule, slot: Int(slot(rule.path, trie)), memory: &memory)
         if let pattern = rule.pattern {
             check.pattern = Int32(programs.count)
-            programs.append(try CELProgram.pattern(pattern, slot: Int(check.slot)))
+            programs.append(StageExpression(try CELProgram.pattern(pattern, slot: Int(check.slot))))
         }
         check.allowedStart = Int32(allowed.count)
         for text in rule.allowed ?? [] {
@@ -193,7 +201,7 @@ struct StageAssembly: ~Copyable {
     }
 
     private mutating func program(_ expression: ExpressionPlan) throws(CELError) -> Int32 {
-        programs.append(try CELProgram.compile(expression.source, resolver: &names))
+        programs.append(StageExpression(try CELProgram.compile(expression.source, resolver: &names)))
         return Int32(programs.count - 1)
     }
 
@@ -205,6 +213,8 @@ struct StageAssembly: ~Copyable {
         var frame = OwnedArray<Value>()
         for _ in 0..<(names.contextBase + names.contexts.count) { frame.append(.absent) }
         if let slot = names.slot(of: .topic) { frame.base[slot] = .string(copy(stage.from)) }
+        let emptyMap = Value(.map, flags: Value.Flags.raw, length: 2, bits: UInt64(UInt(bitPattern: copy("{}").baseAddress)))
+        if let slot = names.slot(of: .headersPresence) { frame.base[slot] = emptyMap }
         var context = ContextSlots()
         context.key = contextSlot(.key)
         context.partition = contextSlot(.partition)
@@ -229,7 +239,7 @@ struct StageAssembly: ~Copyable {
         let texts = StageTexts(steps: stage.steps.map(\.name), rules: rules, paths: paths,
                                lookups: analysis.lookups.map { ($0.table, $0.key.source) })
         return StageProgram(frame: frame, parts: stageParts, programs: programs, checks: checks, allowed: allowed, parents: parents,
-                            indexes: indexes, columns: columns, columnNames: columnNames, headers: headers, warned: warned,
+                            indexes: indexes, columns: columns, columnNames: columnNames, headers: headers, warned: warned, emptyMap: emptyMap,
                             context: context, partitioning: partitioning, texts: texts, tables: tables, memory: memory)
     }
 

@@ -2,7 +2,7 @@ internal import CEL
 internal import JSON
 
 /// Where a record failed: enough to say why once somebody asks, without text on the way.
-struct FaultSite: BitwiseCopyable {
+struct FaultSite {
     var code = RecordFailure.Code.parseSyntax
     var instruction: Instruction?
     /// The value at fault: only its type is told, or as an error what `CELProgram.describe` says.
@@ -64,6 +64,15 @@ extension StageProgram {
     @inline(never)
     mutating func failExpression(_ instruction: Instruction, _ value: Value) -> Verdict {
         fail(.expressionError, instruction, value)
+    }
+
+    /// A value that was written has no JSON form after all.
+    @inline(never)
+    mutating func failWrite(_ part: Int) -> Verdict {
+        let instructions = UnsafeBufferPointer(start: parts.base[part].instructions.base, count: parts.base[part].instructions.count)
+        let slot = parts.base[part].scanner.unwritableSlot ?? 0
+        let culprit = instructions.last { $0.target == Int32(slot) } ?? instructions[0]
+        return fail(.setNotJSON, culprit, frame[slot])
     }
 
     @inline(never)

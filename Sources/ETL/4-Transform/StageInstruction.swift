@@ -1,4 +1,6 @@
 // Hot path: per record.
+internal import Bytes
+internal import CEL
 internal import JSON
 internal import Log
 
@@ -16,6 +18,8 @@ struct Instruction: BitwiseCopyable {
     var target: Int32 = -1
     /// The slot read (rename), or the lookup's number.
     var source: Int32 = -1
+    /// For a lookup: the slot that tells whether there is a row, or -1.
+    var presence: Int32 = -1
     var program: Int32 = -1
     /// Index of the path in the program's texts.
     var path: Int32 = -1
@@ -35,6 +39,22 @@ struct StagePart: ~Copyable {
         self.instructions = instructions
         self.hasEdits = hasEdits
     }
+}
+
+/// A program that is owned here, so that using it counts no references.
+struct StageExpression: ~Copyable {
+    private let program: Unmanaged<CELProgram>
+
+    init(_ program: CELProgram) { self.program = Unmanaged.passRetained(program) }
+
+    deinit { program.release() }
+
+    @inline(__always)
+    func evaluate(_ frame: UnsafePointer<Value>, record: UnsafeRawBufferPointer, arena: inout Arena) -> Value {
+        program._withUnsafeGuaranteedRef { $0.evaluate(frame, record: record, arena: &arena) }
+    }
+
+    func describe(_ error: Value) -> String { program.takeUnretainedValue().describe(error) }
 }
 
 /// Which column of a lookup's row an expression wants, and the slot it goes to.

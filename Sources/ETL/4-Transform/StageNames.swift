@@ -12,6 +12,10 @@ struct StageNames: NameResolver {
         case header(String)
         /// The whole row of the lookup with this number, or null.
         case row(Int)
+        /// Null, or a map that only tells that there is a row.
+        case rowPresence(Int)
+        /// A map that only tells that headers are one.
+        case headersPresence
         case column(lookup: Int, column: Int)
     }
 
@@ -64,6 +68,21 @@ struct StageNames: NameResolver {
         }
     }
 
+    mutating func parentSlot(for path: [String]) -> Int? {
+        switch path.first {
+        case "message"?:
+            // An inner node of the trie, whose type every step keeps right: no read of what is in it.
+            let parent = Array(path.dropFirst())
+            return trie?.find(parent) ?? 0
+        case "headers"? where path.count == 1: return contextSlot(.headersPresence)
+        default:
+            guard path.count == 1, let lookup = aliases.prefix(definedCount).firstIndex(where: { $0.name == path[0] }) else {
+                return slot(for: path)
+            }
+            return contextSlot(.rowPresence(lookup))
+        }
+    }
+
     /// The slot of a context value in whatever part; nil: no expression asks for it.
     func slot(of context: Context) -> Int? { numbers[context].map { contextBase + $0 } }
 
@@ -94,29 +113,8 @@ struct StageNames: NameResolver {
         if let column = aliases[lookup].columns.firstIndex(of: path[1]) {
             return contextSlot(.column(lookup: lookup, column: column))
         }
-        let columns = aliases[lookup].columns
-        let nearest = columns.min { $0.editDistance(to: path[1]) < $1.editDistance(to: path[1]) }
-        let suggestion = nearest.flatMap { $0.editDistance(to: path[1]) <= 2 ? "did you mean '\($0)'?" : nil }
         wrongNames.append(WrongName(name: path[1], message: "the table of lookup '\(path[0])' has no column '\(path[1])'",
-                                    suggestion: suggestion ?? "its columns are \(columns.joined(separator: ", "))"))
+                                    suggestion: suggest(path[1], among: aliases[lookup].columns, called: "its columns")))
         return nil
-    }
-}
-
-extension String {
-    /// How many characters must be inserted, removed or replaced to make `other` of this (Levenshtein).
-    func editDistance(to other: String) -> Int {
-        let target = Array(other)
-        var row = Array(0...target.count)
-        for (i, character) in enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for j in target.indices {
-                let substituted = diagonal + (character == target[j] ? 0 : 1)
-                diagonal = row[j + 1]
-                row[j + 1] = min(substituted, row[j] + 1, row[j + 1] + 1)
-            }
-        }
-        return row[target.count]
     }
 }

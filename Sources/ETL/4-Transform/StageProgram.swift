@@ -17,7 +17,7 @@ public struct StageProgram: ~Copyable {
     /// The message's slots, then those of `StageNames.Context`.
     let frame: UnsafeMutablePointer<Value>
     let parts: OwnedArray<StagePart>
-    let programs: OwnedArray<CELProgram>
+    let programs: OwnedArray<StageExpression>
     let checks: OwnedArray<FieldCheck>
     let allowed: OwnedArray<AllowedValue>
     let parents: OwnedArray<Int32>
@@ -26,6 +26,7 @@ public struct StageProgram: ~Copyable {
     let columnNames: OwnedArray<ColumnNames>
     let headers: OwnedArray<HeaderSlot>
     let warned: OwnedArray<Int>
+    let emptyMap: Value
     let context: ContextSlots
     let partitioning: Partitioning
 
@@ -54,11 +55,11 @@ public struct StageProgram: ~Copyable {
         var dead = 0
     }
 
-    init(frame: consuming OwnedArray<Value>, parts: consuming OwnedArray<StagePart>, programs: consuming OwnedArray<CELProgram>,
+    init(frame: consuming OwnedArray<Value>, parts: consuming OwnedArray<StagePart>, programs: consuming OwnedArray<StageExpression>,
          checks: consuming OwnedArray<FieldCheck>, allowed: consuming OwnedArray<AllowedValue>, parents: consuming OwnedArray<Int32>,
          indexes: consuming OwnedArray<LookupIndex>, columns: consuming OwnedArray<LookupColumn>,
          columnNames: consuming OwnedArray<ColumnNames>, headers: consuming OwnedArray<HeaderSlot>, warned: consuming OwnedArray<Int>,
-         context: ContextSlots, partitioning: Partitioning, texts: StageTexts, tables: [LookupTable], memory: consuming Arena) {
+         emptyMap: Value, context: ContextSlots, partitioning: Partitioning, texts: StageTexts, tables: [LookupTable], memory: consuming Arena) {
         self.frame = frame.base
         frameOwner = frame
         self.parts = parts
@@ -71,6 +72,7 @@ public struct StageProgram: ~Copyable {
         self.columnNames = columnNames
         self.headers = headers
         self.warned = warned
+        self.emptyMap = emptyMap
         self.context = context
         self.partitioning = partitioning
         self.texts = texts
@@ -94,7 +96,10 @@ public struct StageProgram: ~Copyable {
             if result.code != .ok || frame[0].tag != .map { return count(failParse(result)) }
             let verdict = run(part.pointee.instructions.base, part.pointee.instructions.count, &outputs)
             if verdict != .out { return count(verdict) }
-            if part.pointee.hasEdits { text = part.pointee.scanner.write(text, frame: frame, into: &outputs.arena) }
+            if part.pointee.hasEdits {
+                text = part.pointee.scanner.write(text, frame: frame, into: &outputs.arena)
+                if text.baseAddress == nil { return count(failWrite(index)) }
+            }
             index += 1
             if index == parts.count { return finish(record, into: &outputs) }
         }
@@ -136,7 +141,7 @@ public struct StageProgram: ~Copyable {
                 }
             case .set:
                 let value = evaluate(instruction)
-                if instruction.count > 0, hasWrongParent(instruction) { return fail(.setNotObject, instruction, .absent) }
+                if instruction.count > 0, !openParents(instruction) { return fail(.setNotObject, instruction, .absent) }
                 if !hasJSONForm(value) { return failValue(instruction, value) }
                 frame[Int(instruction.target)] = value
             case .remove:
@@ -144,7 +149,7 @@ public struct StageProgram: ~Copyable {
             case .rename:
                 let value = frame[Int(instruction.source)]
                 if value.tag == .absent { continue }
-                if instruction.count > 0, hasWrongParent(instruction) { return fail(.setNotObject, instruction, .absent) }
+                if instruction.count > 0, !openParents(instruction) { return fail(.setNotObject, instruction, .absent) }
                 frame[Int(instruction.target)] = value
                 frame[Int(instruction.source)] = .absent
             case .lookup:

@@ -14,7 +14,7 @@ extension StageProgram {
         case .int, .uint, .bool, .decimal: row = indexes.base[Int(instruction.source)].find(plainText(key))
         case .null: row = nil
         case .error:
-            guard CELProgram.isMissingField(key) else { return failExpression(instruction, key) }
+            guard CELProgram.isMissing(key) else { return failExpression(instruction, key) }
             row = nil
         default:
             guard let number = wideInteger(key) else { return fail(.lookupKeyType, instruction, key) }
@@ -28,6 +28,7 @@ extension StageProgram {
             next += 1
         }
         if instruction.target >= 0 { frame[Int(instruction.target)] = wholeRow(row, lookup: Int(instruction.source)) }
+        if instruction.presence >= 0 { frame[Int(instruction.presence)] = emptyMap }
         return nil
     }
 
@@ -40,6 +41,7 @@ extension StageProgram {
                 frame[Int(columns.base[next].slot)] = .absent
             }
             if instruction.target >= 0 { frame[Int(instruction.target)] = .null }
+            if instruction.presence >= 0 { frame[Int(instruction.presence)] = .null }
             return nil
         }
     }
@@ -72,15 +74,17 @@ extension StageProgram {
         return nil
     }
 
-    /// A field can be written only into objects: whether something it lies in is there but no object.
-    func hasWrongParent(_ instruction: Instruction) -> Bool {
-        var next = Int(instruction.first)
-        let end = next + Int(instruction.count)
-        while next < end {
+    /// A field can be written only into objects. Returns false if something it lies in is there but no object; else what isn't
+    /// there is an object from now on.
+    mutating func openParents(_ instruction: Instruction) -> Bool {
+        let end = Int(instruction.first + instruction.count)
+        for next in Int(instruction.first)..<end {
             let parent = frame[Int(parents.base[next])]
-            if parent.tag != .map, parent.tag != .absent { return true }
-            next += 1
+            if parent.tag != .map, parent.tag != .absent { return false }
         }
-        return false
+        for next in Int(instruction.first)..<end where frame[Int(parents.base[next])].tag == .absent {
+            frame[Int(parents.base[next])] = emptyMap
+        }
+        return true
     }
 }

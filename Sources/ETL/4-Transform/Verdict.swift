@@ -95,43 +95,8 @@ public struct StageCounters: Equatable, Sendable {
     public var warned: [Int]
 }
 
-/// Something wrong with what a stage's steps say, found before the first record.
-public struct ExpressionProblem: Error, Equatable, Sendable {
-    /// Dotted and stable: `expression.syntax`, `expression.name`, `pattern.syntax` …
-    public var code: String
-    public var message: String
-    /// What to write instead; nil: nothing better is known.
-    public var suggestion: String?
-    /// The expression it is in; nil: a path, pattern or name that stands at `position`.
-    public var expression: ExpressionPlan?
-    /// Where the expression (pattern, path) starts in the topology's file.
-    public var position: SourcePosition
-    /// Where in the expression, in UTF-8 bytes from its start.
-    public var offset: Int
-
-    public init(_ code: String, _ message: String, suggestion: String? = nil, at position: SourcePosition) {
-        self.code = code
-        self.message = message
-        self.suggestion = suggestion
-        self.position = position
-        offset = 0
-    }
-
-    public init(_ code: String, _ message: String, suggestion: String? = nil, in expression: ExpressionPlan, offset: Int) {
-        self.init(code, message, suggestion: suggestion, at: expression.position)
-        self.expression = expression
-        self.offset = offset
-    }
-}
-
-/// All problems of a stage's steps at once.
-public struct ExpressionProblems: Error, Sendable {
-    public var problems: [ExpressionProblem]
-}
-
-extension Problem {
-    /// As `etl validate` shows it.
-    package init(_ problem: ExpressionProblem) {
-        self.init(code: problem.code, message: problem.message, at: problem.position, suggestion: problem.suggestion)
-    }
+/// Everything that is wrong with what a stage's steps say, found before the first record. Codes: `expression.syntax`,
+/// `expression.name`, `expression.type`, `pattern.syntax`, `rule.number`, `rule.enum`, `path.empty`, `path.overlap`, `lookup.alias`, `lookup.unknown`.
+public struct StageProblems: Error, Equatable, Sendable {
+    public var problems: [Problem]
 }

@@ -5,7 +5,7 @@ package import Log
 package struct Failure: Equatable, Sendable {
     /// Dotted and enumerable, e.g. `validate.schema`.
     package var code: String
-    /// The step's name; empty when the record couldn't be read at all or the sink refused it.
+    /// The step's name; `load` where the sink refused it; empty when the record couldn't be read at all.
     package var step: String
     /// For people; bounded, without the record's values.
     package var message: String
@@ -23,6 +23,10 @@ package struct Failure: Equatable, Sendable {
 extension Failure {
     init(_ failure: RecordFailure) {
         self.init(code: failure.code.rawValue, step: failure.step, message: failure.message, pointer: failure.pointer)
+    }
+
+    init(_ rejection: Rejection) {
+        self.init(code: rejection.code, step: "load", message: rejection.message, pointer: rejection.pointer)
     }
 }
 

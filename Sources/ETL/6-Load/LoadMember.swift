@@ -10,7 +10,7 @@ package final class LoadMember: AssignmentListener {
     let context: MemberContext
     let stage: StagePlan
     private let plan: PostgresPlan
-    let sink: PostgresSink
+    private var sink: PostgresSink
     private let deadTopic: String
     private var consumer: (any LogConsumer)?
     private var producer: (any LogProducer)?
@@ -19,7 +19,7 @@ package final class LoadMember: AssignmentListener {
     /// Each partition's next offset as Postgres has it; none: no row of it was ever loaded.
     private var stored: [Int32: Int64] = [:]
     private var letters = OutputBatch()
-    private var rejectedHere: [RejectedRow] = []
+    private var rejectedHere: [RejectedRecord] = []
     private var pending = BatchReport()
     private var bufferedSinceMs: Int64?
     /// Set where a failure can't be dealt with on the spot; `resync` follows before anything else is polled.
@@ -60,22 +60,23 @@ package final class LoadMember: AssignmentListener {
             pending.counts.received += 1
             switch sink.append(record) {
             case .accepted: pending.counts.written += 1
-            case .rejected(let failure): reject(record, failure)
+            case .rejected(let rejection): reject(record, rejection)
             }
             if bufferedSinceMs == nil { bufferedSinceMs = context.clock.nowMs() }
         }
         for end in batch.ends { positions.reach(end.partition, end.offset) }
     }
 
-    private func reject(_ record: LogRecord, _ failure: Failure) {
-        rejectedHere.append(RejectedRow(partition: record.partition, offset: record.offset, failure: failure))
+    private func reject(_ record: LogRecord, _ rejection: Rejection) {
+        let failure = Failure(rejection)
+        rejectedHere.append(RejectedRecord(partition: record.partition, offset: record.offset, rejection: rejection))
         writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
         pending.rejected(failure, record)
     }
 
     private var isDue: Bool {
         guard let since = bufferedSinceMs else { return false }
-        return sink.rows >= plan.batchRows || sink.bufferedBytes >= Self.batchBytesMax
+        return sink.rows >= plan.batchRows || sink.bytes >= Self.batchBytesMax
             || context.clock.nowMs() - since >= Int64(plan.batchMs)
     }
     private static let batchBytesMax = 32 << 20
@@ -93,12 +94,14 @@ package final class LoadMember: AssignmentListener {
             return
         }
         let offsets = moved.map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
-        do {
+        do throws(SinkError) {
             let refused = try sink.flush(offsets: offsets, rejected: rejectedHere)
             for offset in offsets { stored[offset.partition] = offset.next }
             for row in refused {
-                writer?.append(row.record, row.failure, nowMs: wallClockMs(), copying: true, to: &letters)
-                pending.rejected(row.failure, row.record)
+                let record = sink.record(ofRow: row.row)
+                let failure = Failure(row.rejected.rejection)
+                writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
+                pending.rejected(failure, record)
                 pending.counts.written -= 1
             }
         } catch {
@@ -115,7 +118,7 @@ package final class LoadMember: AssignmentListener {
     }
 
     private func clearBuffers() {
-        sink.discard()
+        sink.reset()
         letters.reset()
         rejectedHere.removeAll(keepingCapacity: true)
         pending.discard()
@@ -208,7 +211,6 @@ package final class LoadMember: AssignmentListener {
     private func resync(_ reason: String) throws(ETLError) {
         var backoff = Backoff(context.plan.retry)
         var reason = reason
-        var error: SinkError?
         while true {
             clearBuffers()
             resyncReason = nil
@@ -216,19 +218,20 @@ package final class LoadMember: AssignmentListener {
                 try makeClients()
                 let partitions = positions.assigned
                 try consumer?.pause(partitions)
-                if error != nil || !sink.isConnected { try sink.reconnect() }
+                if !sink.isConnected { try sink.connect() }
                 try seekToStored(partitions)
                 try consumer?.resume(partitions)
                 if resyncReason == nil { break }
                 reason = resyncReason ?? reason
             } catch let failure as SinkError {
                 if failure.kind == .configuration { throw ETLError(.failed, code: failure.code, failure.message) }
-                error = failure
                 reason = failure.message
             } catch let failure as LogError {
-                if failure.kind == .configuration { throw ETLError(failure) }
+                if failure.kind == .configuration || failure.kind == .offsetOutOfRange { throw ETLError(failure) }
                 if failure.kind != .retriable { closeProducer() }
                 reason = failure.message
+            } catch let failure as ETLError {
+                throw failure
             } catch {
                 reason = "\(error)"
             }
@@ -272,7 +275,7 @@ package final class LoadMember: AssignmentListener {
         for (index, partition) in partitions.enumerated() {
             let group = committed[index]
             let row = rows.first { $0.partition == partition }
-            guard let row, let next = row.next else {
+            guard let row, let next = row.nextOffset else {
                 stored[partition] = nil
                 starts.append(group)
                 continue
@@ -290,8 +293,8 @@ package final class LoadMember: AssignmentListener {
         return starts
     }
 
-    private func repeatLetters(_ partition: Int32, _ rejected: [RejectedRow], next: Int64, _ consumer: any LogConsumer) throws {
-        let wanted = Dictionary(rejected.map { ($0.offset, $0.failure) }, uniquingKeysWith: { first, _ in first })
+    private func repeatLetters(_ partition: Int32, _ rejected: [RejectedRecord], next: Int64, _ consumer: any LogConsumer) throws {
+        let wanted = Dictionary(rejected.map { ($0.offset, Failure($0.rejection)) }, uniquingKeysWith: { first, _ in first })
         guard let first = wanted.keys.min(), let last = wanted.keys.max(), let producer, let writer else { return }
         let reader = try context.log.makeReader(topic: stage.from)
         defer { reader.close() }
@@ -330,9 +333,10 @@ package final class LoadMember: AssignmentListener {
         // any record is loaded. Asking Postgres already now only keeps the client from fetching what nobody needs.
         for partition in partitions { positions.assign(partition, start: nil) }
         resyncReason = resyncReason ?? "partitions were assigned"
-        let rows = (try? sink.positions(of: partitions)) ?? []
-        return partitions.map { partition in
-            rows.first { $0.partition == partition }?.next.map { .offset($0) } ?? .earliest
+        let rows: [SinkPosition] = (try? sink.positions(of: partitions)) ?? []
+        return partitions.map { (partition: Int32) -> StartPosition in
+            guard let next = rows.first(where: { $0.partition == partition })?.nextOffset else { return .earliest }
+            return .offset(next)
         }
     }
 
@@ -361,12 +365,12 @@ package final class LoadMember: AssignmentListener {
     // MARK: Clients
 
     private func start() throws(ETLError) {
-        do {
+        do throws(SinkError) {
             try sink.connect()
         } catch {
             throw ETLError(error.kind == .configuration ? .failed : .unreachable, code: error.code, error.message)
         }
-        do {
+        do throws(LogError) {
             try makeClients()
         } catch {
             throw ETLError(error)
@@ -400,6 +404,6 @@ package final class LoadMember: AssignmentListener {
         consumer?.close()
         consumer = nil
         closeProducer()
-        sink.close()
+        sink.disconnect()
     }
 }

@@ -148,10 +148,18 @@ package struct Resumed: Event {
 /// A line of the Kafka client's own.
 package struct ClientLine: Event {
     package static let name = "client.log"
-    package var text: String
-    package var level: LoggingPlan.Level
+    private let facility: String
+    private let text: String
+    package let level: LoggingPlan.Level
     package var message: String { text }
-    package var fields: [(String, FieldValue)] { [] }
+    package var fields: [(String, FieldValue)] { [("facility", .string(facility))] }
+
+    /// - Parameter syslogLevel: 3 error, 4 warning, 6 info, 7 debug. What librdkafka calls an error it mends by itself.
+    package init(facility: String, text: String, syslogLevel: Int32) {
+        self.facility = facility
+        self.text = text
+        level = syslogLevel <= 4 ? .warning : .debug
+    }
 }
 
 package struct Stopping: Event {

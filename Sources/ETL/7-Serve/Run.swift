@@ -82,7 +82,7 @@ package final class Run: Sendable {
             for number in 0..<part.threads {
                 do {
                     threads.append(try Thread(name: part.counters.name) { [self] in
-                        member(index, part, number, members)
+                        member(index, part, number, members, follow)
                     })
                 } catch {
                     finished(index, error)
@@ -95,16 +95,16 @@ package final class Run: Sendable {
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }
 
-    private func member(_ index: Int, _ part: Part, _ thread: Int, _ members: Int) {
+    private func member(_ index: Int, _ part: Part, _ thread: Int, _ members: Int, _ follow: Bool) {
         let context = MemberContext(plan: plan, log: log, journal: journal, counters: part.counters, control: part.control,
                                     instance: instance, thread: thread, members: members)
         do throws(ETLError) {
             switch part.kind {
             case .extractor(let extractor):
-                try ExtractMember(context: context, extractor: extractor).run()
+                try ExtractMember(context: context, extractor: extractor).run(follow: follow)
             case .stage(let stage):
                 if case .postgres(let sink) = stage.ending {
-                    try LoadMember(context: context, stage: stage, sink: sink, lookups: lookups).run()
+                    try LoadMember(context: context, stage: stage, sink: sink).run()
                 } else {
                     try StageMember(context: context, stage: stage, lookups: lookups).run()
                 }

@@ -1,3 +1,4 @@
+import CBytes
 import Glibc
 
 /// A thread of the operating system for one member: blocking client loops don't belong on Swift's cooperative pool.
@@ -18,19 +19,20 @@ package struct Thread {
     /// - Throws: when the system has no thread to give.
     package init(name: String, _ run: @escaping @Sendable () -> Void) throws(ETLError) {
         let body = Unmanaged.passRetained(Body(name, run))
-        var handle = pthread_t()
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
+        var handle: pthread_t = 0
+        let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
+        defer { attributes.deallocate() }
+        pthread_attr_init(attributes)
         // Deep expressions recurse; their depth is bounded, and this holds it with room to spare.
-        pthread_attr_setstacksize(&attributes, 2 << 20)
-        let status = pthread_create(&handle, &attributes, { argument in
+        pthread_attr_setstacksize(attributes, 2 << 20)
+        let status = pthread_create(&handle, attributes, { argument in
             guard let argument else { return nil }
             let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-            _ = body.name.withCString { prctl(PR_SET_NAME, UInt(bitPattern: $0)) }
+            body.name.withCString { cb_name_thread($0) }
             body.run()
             return nil
         }, body.toOpaque())
-        pthread_attr_destroy(&attributes)
+        pthread_attr_destroy(attributes)
         guard status == 0 else {
             body.release()
             throw ETLError(.failed, code: "process.thread", "can't start a thread for \(name): \(String(cString: strerror(status)))")

@@ -23,7 +23,7 @@ final class TopologyFiles {
         try text.write(toFile: path(name), atomically: false, encoding: .utf8)
     }
 
-    func load(_ name: String = "t.yaml", environment: String? = nil, _ variables: [String: String] = [:]) -> LoadedTopologies {
+    func load(_ name: String = "t.yaml", environment: String? = nil, variables: [String: String] = [:]) -> LoadedTopologies {
         loadTopologies(file: path(name), environment: environment, variables: variables)
     }
 }
@@ -31,7 +31,7 @@ final class TopologyFiles {
 /// What is wrong with one text.
 func load(_ text: String, _ variables: [String: String] = [:]) throws -> LoadedTopologies {
     let files = try TopologyFiles(["t.yaml": text, "countries.csv": "code,name\nDE,Germany\n", "data/1.csv": "a,b\n"])
-    return files.load(variables)
+    return files.load(variables: variables)
 }
 
 /// The only plan of a text without errors.

@@ -1,5 +1,7 @@
-import ETL
+import Log
 import Testing
+
+@testable import ETL
 
 struct StageCase: CustomTestStringConvertible, Sendable {
     var stage: StagePlan
@@ -159,7 +161,7 @@ func rekeyTakesScalars(_ expression: String, _ input: String, _ key: String?) th
     let keyed = Given("{}", key: "customer-1")
     #expect(try run(stage(), keyed).partition == 3)
     #expect(try run(stage(filter("true")), keyed).partition == 3)
-    let hashed = bytes("customer-1") { Log.Partitioner.partition(of: $0, count: 12) }
+    let hashed = bytes("customer-1") { Partitioner.partition(of: $0, count: 12) }
     #expect(try run(stage(), keyed, inputs: 6, outputs: 12).partition == hashed)
     #expect(try run(stage(rekey("'customer-1'")), Given("{}", key: "other"), inputs: 12, outputs: 12).partition == hashed)
     #expect(try run(stage(), Given("{}", key: nil), inputs: 6, outputs: 2).partition == 1)

@@ -1,0 +1,158 @@
+public import Log
+import Postgres
+
+/// Loads records into a Postgres table, exactly once: rows and offsets in one transaction. One for each loader thread.
+///
+/// The loop: `connect`, `positions` of the assigned partitions (seek there), `append` each record, now and then `flush`, make dead
+/// letters of what was rejected, `reset`. Between a failed `flush` and the one that succeeds nothing may be appended.
+public struct PostgresSink: ~Copyable {
+    let plan: PostgresPlan
+    let group: String
+    let topic: String
+    private let answerTimeoutMs: Int
+    var connection: Connection?
+    var target: PostgresTarget?
+    var statements: LoadStatements?
+    var encoder: RowEncoder
+    var buffer = CopyBuffer()
+    var buffered = BufferedRows()
+    /// Names the batch that is buffered, from its first flush to `reset`.
+    var batch: String?
+
+    /// - Parameters:
+    ///   - group: the stage's consumer group, under which offsets are kept.
+    ///   - topic: full name of the topic it loads.
+    ///   - answerTimeoutMs: how long a statement may take.
+    public init(plan: PostgresPlan, group: String, topic: String, answerTimeoutMs: Int = 60_000) {
+        self.plan = plan
+        self.group = group
+        self.topic = topic
+        self.answerTimeoutMs = answerTimeoutMs
+        encoder = RowEncoder(columns: [], extraFields: .ignore, hasSequence: false)
+    }
+
+    /// Whether the last thing known of the connection is that it works.
+    public var isConnected: Bool { connection?.isAlive ?? false }
+
+    /// Connects, or connects anew; checks table, columns, keys and permissions; creates `etl_offsets` unless it is there (in the
+    /// table's schema if `table` names one, else in the first schema of the role's search_path).
+    ///
+    /// What is buffered stays and can be flushed. If the table's columns are others than when it was encoded, `fenced` is thrown
+    /// (the sink is connected then): `reset` and go on from `positions`.
+    ///
+    /// A session of its own is needed: behind a pooler, pool by session, for upsert stages rows in a temporary table.
+    public mutating func connect() throws(SinkError) {
+        connection = nil
+        let new: Connection
+        do {
+            new = try Connection(url: plan.url, applicationName: group, answerTimeoutMs: answerTimeoutMs)
+        } catch { throw SinkError(error, doing: "Failed to reach the database of table \(plan.table)") }
+        let found = try PostgresTarget(plan, new)
+        let made = LoadStatements(found, offsets: OffsetTable(schema: found.offsetsSchema, group: group, topic: topic),
+                                  extraColumn: plan.extraColumn)
+        do {
+            try made.offsets.create(new)
+            if let staging = made.createStaging { try new.execute(staging) }
+        } catch { throw SinkError(error, doing: "Failed to prepare loading into table \(found.table)") }
+        connection = new
+        statements = made
+        if found == target { return }
+        target = found
+        encoder = RowEncoder(columns: found.columns.map { ($0.name, $0.target) }, extraFields: extraFields,
+                             hasSequence: !found.keys.isEmpty)
+        if rows > 0 {
+            throw SinkError(.fenced, code: "postgres.table_changed",
+                            "The columns of table \(found.table) changed while a batch was waiting: going on from the stored offsets")
+        }
+    }
+
+    /// Gives the connection up. What is buffered stays.
+    public mutating func disconnect() { connection = nil }
+
+    private var extraFields: RowEncoder.ExtraFields {
+        if plan.extraColumn != nil { return .column }
+        return plan.extraFields == .ignore ? .ignore : .refuse
+    }
+
+    /// Where each of these partitions goes on, in their order.
+    public mutating func positions(of partitions: [Int32]) throws(SinkError) -> [SinkPosition] {
+        let (connection, statements) = try connected()
+        do {
+            let rows = try statements.offsets.read(partitions, connection)
+            return partitions.map { partition in
+                rows.first { $0.position.partition == partition }?.position
+                    ?? SinkPosition(partition: partition, nextOffset: nil, rejected: [])
+            }
+        } catch { throw SinkError(error, doing: "Failed to read offsets from \(statements.offsets.table)") }
+    }
+
+    /// What became of a record.
+    public enum Appended {
+        /// It waits for `flush`; the sink has its own copy.
+        case accepted
+        /// It can be no row. It counts as part of the batch: name it in `flush`.
+        case rejected(Rejection)
+    }
+
+    /// Converts the record to a row and keeps a copy of it, or rejects it. `connect` must have succeeded once.
+    public mutating func append(_ record: LogRecord) -> Appended {
+        let start = buffer.count
+        let refusal = encoder.append(record.value, row: buffered.count, to: &buffer)
+        guard refusal.reason == .none else { return .rejected(describe(refusal, record)) }
+        buffered.append(record, start: start)
+        return .accepted
+    }
+
+    /// Rows that wait for `flush`.
+    public var rows: Int { buffered.count }
+    /// Memory that waiting rows take, encoded and as they were, in bytes.
+    public var bytes: Int { buffer.count + buffered.bytes }
+
+    /// The record of a row that waits, or that `flush` refused. Valid until `reset`.
+    public func record(ofRow row: Int) -> LogRecord { buffered.record(row) }
+
+    /// Forgets the batch, flushed or not.
+    public mutating func reset() {
+        buffer.truncate(to: 0)
+        buffered.reset()
+        batch = nil
+    }
+
+    func connected() throws(SinkError) -> (Connection, LoadStatements) {
+        if let connection, connection.isAlive, let statements { return (connection, statements) }
+        throw SinkError(.service, code: "postgres.service", "Not connected to the database of table \(plan.table)")
+    }
+
+    @inline(never)
+    private mutating func describe(_ refusal: RowRefusal, _ record: LogRecord) -> Rejection {
+        switch refusal.reason {
+        case .none: return Rejection(code: "", message: "")
+        case .tombstone:
+            return Rejection(code: "load.tombstone", message: "The record has no value (a tombstone): there is no row to load")
+        case .parse:
+            return Rejection(code: "parse.\(refusal.scan.name)",
+                             message: "The value is not JSON: \(refusal.scan) at byte \(refusal.index)")
+        case .notObject:
+            return Rejection(code: "load.conversion", message: "The value is JSON, but no object whose fields could be columns")
+        case .extraField:
+            let name = encoder.firstExtraField(record.value)
+            return Rejection(code: "load.extra_field", message: "Table \(plan.table) has no column for field '\(name)' that is loaded",
+                             pointer: Self.pointer(name))
+        case .column:
+            guard let target, refusal.index < target.columns.count else {
+                return Rejection(code: refusal.refusal.code, message: "Column \(plan.extraColumn ?? "") (jsonb) \(refusal.refusal.words)")
+            }
+            let column = target.columns[refusal.index]
+            var message = "Column \(column.name) (\(column.typeName)) \(refusal.refusal.words)"
+            if refusal.refusal == .null, column.hasDefault {
+                message += ". It has a default: to get it, leave the column out through `columns`"
+            }
+            return Rejection(code: refusal.refusal.code, message: message, pointer: Self.pointer(column.name))
+        }
+    }
+
+    /// RFC 6901.
+    private static func pointer(_ name: String) -> String {
+        "/" + name.replacing("~", with: "~0").replacing("/", with: "~1")
+    }
+}

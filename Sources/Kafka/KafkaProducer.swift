@@ -1,0 +1,135 @@
+internal import CRdkafka
+public import Log
+
+/// Writes records, in transactions or idempotently. One thread at a time.
+public final class KafkaProducer: LogProducer {
+    let client: Client
+    let topics: [String]
+    let transactionalId: String?
+    let transactionTimeoutMs: Int32
+    public let partitionCounts: [Int32]
+    var sending: SendBuffer
+    var isInTransaction = false
+    var isClosed = false
+
+    init(_ log: KafkaLog, _ options: ProducerOptions) throws(LogError) {
+        topics = options.topics
+        transactionalId = options.transactionalId
+        transactionTimeoutMs = options.transactionTimeoutMs
+        // Asked of a consumer's handle: a producer's question would make the topic.
+        partitionCounts = try log.describe(topics: topics).enumerated().map { (index, topic) throws(LogError) -> Int32 in
+            guard let topic else { throw missing(options.topics[index]) }
+            return topic.partitions
+        }
+        let properties = try log.producerConfiguration(clientId: options.clientId, memoryBytes: options.memoryBytes,
+                                                       transactionalId: options.transactionalId,
+                                                       transactionTimeoutMs: options.transactionTimeoutMs)
+        client = try Client(RD_KAFKA_PRODUCER, properties, servers: log.servers, log: log.log)
+        sending = SendBuffer(partitionCounts: partitionCounts)
+        try client.connect(timeoutMs: log.connectTimeoutMs)
+        for topic in topics {
+            guard let object = rd_kafka_topic_new(client.handle, topic, nil) else {
+                throw KafkaErrors.error(rd_kafka_last_error(), "opening topic \(topic)")
+            }
+            sending.topics.append(object)
+        }
+        if transactionalId != nil { try initialize() }
+    }
+
+    deinit { sending.closeTopics() }
+
+    /// The last error that librdkafka deals with by itself; nil since the last success.
+    public var lastError: LogError? { client.voice.lastError }
+    /// False while no broker can be reached.
+    public var isConnected: Bool { client.voice.isConnected }
+
+    public func send(_ batch: borrowing OutputBatch) throws(LogError) {
+        let records = batch.records
+        try checkOpen()
+        try throwFailure()
+        guard records.count < Int(UInt32.max), let number = number(etl_send_begins(client.state, UInt32(records.count))) else {
+            throw LogError(.fatal, code: "log.fatal", "no memory to send \(records.count) records")
+        }
+        if records.count > 0 {
+            if let wrong = sending.sort(records, number: number) {
+                for _ in 0...records.count { etl_acknowledge(client.state, number) }
+                let record = records[wrong]
+                throw LogError(.configuration, code: "log.partition_missing",
+                               "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
+            }
+            sending.produce(client, number: number, records)
+        }
+        etl_acknowledge(client.state, number)
+        rd_kafka_poll(client.handle, 0)
+        try throwFailure()
+    }
+
+    private func number(_ number: Int64) -> Int64? { number > 0 ? number : nil }
+    private func name(_ topic: Int32) -> String {
+        topics.indices.contains(Int(topic)) ? topics[Int(topic)] : "number \(topic)"
+    }
+
+    func checkOpen() throws(LogError) {
+        if isClosed { throw LogError(.fatal, code: "log.closed", "the producer was closed") }
+    }
+
+    public func acknowledged() throws(LogError) -> Int64 {
+        if isClosed { return client.state.pointee.first_open - 1 }
+        rd_kafka_poll(client.handle, 0)
+        try throwFailure()
+        return client.state.pointee.first_open - 1
+    }
+
+    public func flush(timeoutMs: Int32) throws(LogError) {
+        try checkOpen()
+        let error = rd_kafka_flush(client.handle, timeoutMs)
+        try throwFailure()
+        if error.rawValue != 0 {
+            let left = rd_kafka_outq_len(client.handle)
+            throw KafkaErrors.error(error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
+        }
+    }
+
+    /// Throws what a record failed with that librdkafka has given up; again at each call, until the transaction is aborted.
+    func throwFailure() throws(LogError) {
+        if client.state.pointee.failed > 0 { throw failure() }
+    }
+
+    @inline(never)
+    private func failure() -> LogError {
+        let state = client.state
+        let topic = withUnsafeBytes(of: &state.pointee.failed_topic) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        var code = state.pointee.failed_err
+        var reason = withUnsafeBytes(of: &state.pointee.failed_reason) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        var text = [CChar](repeating: 0, count: 512)
+        let fatal = rd_kafka_fatal_error(client.handle, &text, text.count)
+        if fatal.rawValue != 0 {
+            code = fatal
+            reason = string(text)
+        }
+        let others = state.pointee.failed > 1 ? " (and \(state.pointee.failed - 1) more)" : ""
+        let what = "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), partition \(state.pointee.failed_partition)\(others)"
+        var error = KafkaErrors.error(code, what, reason: reason)
+        if fatal.rawValue != 0 {
+            (error.kind, error.code) = KafkaErrors.classify(fatal, fatal: true)
+        } else if error.kind == .retriable || code == RD_KAFKA_RESP_ERR__STATE {
+            // librdkafka has dropped the record: only the last commit brings it again. _STATE: the transaction has failed.
+            error.kind = .abortable
+            error.code = code == RD_KAFKA_RESP_ERR__STATE ? "log.transaction_failed" : "log.delivery_failed"
+        }
+        if let said = client.voice.lastError, said.message != error.message { error.message += "; before that: \(said.message)" }
+        return error
+    }
+
+    func forgetFailure() {
+        client.state.pointee.failed = 0
+    }
+
+    public func close() {
+        if isClosed { return }
+        if isInTransaction { try? abort() }
+        isClosed = true
+        sending.closeTopics()
+        client.destroy(waitMs: 2000)
+    }
+}

@@ -1,0 +1,99 @@
+internal import CRdkafka
+public import Log
+
+/// Transactions: KIP-98 and KIP-447, as librdkafka's INTRODUCTION.md ("Transactional Producer") asks for.
+///
+/// Each of librdkafka's calls may come back early and is then called again, which goes on where it was.
+extension KafkaProducer {
+    /// Takes the transactional id over from every producer before, and ends what they left open.
+    func initialize() throws(LogError) {
+        // The coordinator may still be loading, or finishing the last owner's transaction.
+        try retry(for: Int64(transactionTimeoutMs) + 30_000, "taking over transactional.id \(transactionalId ?? "")") {
+            rd_kafka_init_transactions(client.handle, $0)
+        }
+        client.voice.succeeded()
+    }
+
+    public func begin() throws(LogError) {
+        try checkOpen()
+        try requireTransactions()
+        if let error = rd_kafka_begin_transaction(client.handle) { throw KafkaErrors.consume(error, "beginning a transaction") }
+        isInTransaction = true
+    }
+
+    public func sendOffsets(_ offsets: [PartitionOffset], of consumer: any LogConsumer) throws(LogError) {
+        try checkOpen()
+        try requireTransactions()
+        try throwFailure()
+        if offsets.isEmpty { return }
+        guard let consumer = consumer as? KafkaConsumer else {
+            throw LogError(.configuration, code: "log.invalid", "offsets of a consumer of another log can't be part of a Kafka transaction")
+        }
+        let what = "adding offsets of topic \(consumer.topic), group \(consumer.group), to the transaction"
+        // Without a member id the brokers would take the offsets unchecked if the group is empty.
+        let member = rd_kafka_memberid(consumer.client.handle)
+        defer { rd_kafka_mem_free(consumer.client.handle, member) }
+        guard let member, member.pointee != 0, rd_kafka_assignment_lost(consumer.client.handle) == 0,
+              offsets.allSatisfy({ consumer.assigned.contains($0.partition) }) else {
+            throw LogError(.abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
+        }
+        guard let metadata = rd_kafka_consumer_group_metadata(consumer.client.handle) else {
+            throw LogError(.abortable, code: "log.membership_lost", "\(what): the consumer isn't a member of its group")
+        }
+        defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
+        let list = PartitionList(topic: consumer.topic, offsets)
+        let pointer = list.pointer
+        try retry(for: Int64(transactionTimeoutMs), what) {
+            rd_kafka_send_offsets_to_transaction(client.handle, pointer, metadata, $0)
+        }
+    }
+
+    public func commit() throws(LogError) {
+        try checkOpen()
+        try requireTransactions()
+        try throwFailure()
+        do throws(LogError) {
+            try retry(for: Int64(transactionTimeoutMs) + 30_000, "committing a transaction of \(transactionalId ?? "")") {
+                rd_kafka_commit_transaction(client.handle, $0)
+            }
+        } catch {
+            // The record that made it fail says more than the transaction's state.
+            if error.kind == .abortable || error.kind == .fatal { try throwFailure() }
+            throw error
+        }
+        isInTransaction = false
+    }
+
+    public func abort() throws(LogError) {
+        try checkOpen()
+        try requireTransactions()
+        try retry(for: Int64(transactionTimeoutMs) + 30_000, "aborting a transaction of \(transactionalId ?? "")") {
+            rd_kafka_abort_transaction(client.handle, $0)
+        }
+        isInTransaction = false
+        forgetFailure()  // the purged records report themselves as failed
+    }
+
+    private func requireTransactions() throws(LogError) {
+        if transactionalId == nil {
+            throw LogError(.configuration, code: "log.invalid", "this producer has no transactional id; it can't take part in a transaction")
+        }
+    }
+
+    /// Calls `request` with a timeout until it succeeds, fails for good, or `timeoutMs` is over.
+    private func retry(for timeoutMs: Int64, _ what: String, _ request: (Int32) -> OpaquePointer?) throws(LogError) {
+        let deadline = Deadline(timeoutMs)
+        while let error = request(deadline.slice(5000)) {
+            var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)")
+            if failure.kind == .retriable {
+                rd_kafka_poll(client.handle, 0)
+                if !deadline.isOver {
+                    client.pause(ms: 20)
+                    continue
+                }
+                failure.message += "; librdkafka's last words: \(client.voice.reason)"
+            }
+            throw failure
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Kafka
+import Log
+import Testing
+import TestServices
+
+@Suite struct TransactionTests {
+    @Test func onlyCommittedRecordsAppearAndEndsLieBeyondMarkers() throws {
+        let log = try kafka()
+        let topic = try newTopic(log)
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        try producer.begin()
+        try producer.send("committed 1", "committed 2")
+        try producer.commit()
+        try producer.begin()
+        try producer.send("aborted")
+        try producer.flush(timeoutMs: 10_000)
+        // Offsets 0, 1, a marker at 2, the aborted record at 3; it is still open, so a reader's end is 3.
+        #expect(try log.offsets(topic: topic) == [PartitionRange(partition: 0, first: 0, end: 3)])
+        try producer.abort()
+        try producer.begin()
+        try producer.send("committed 3")
+        try producer.commit()
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: Listener()))
+        var ends: [PartitionOffset] = []
+        let records = try consumer.read { records, seen in
+            ends = seen
+            return records.count >= 3 && seen.last?.offset == 7
+        }
+        #expect(records.map(\.value) == ["committed 1", "committed 2", "committed 3"])
+        #expect(ends.last == PartitionOffset(partition: 0, offset: 7))
+        #expect(try log.offsets(topic: topic) == [PartitionRange(partition: 0, first: 0, end: 7)])
+        consumer.close()
+        producer.close()
+    }
+
+    @Test func offsetsAreCommittedWithTheTransactionAndOnlyThen() throws {
+        let log = try kafka()
+        let (input, output) = (try newTopic(log), try newTopic(log))
+        let feed = try log.makeProducer(ProducerOptions(topics: [input], transactionalId: nil))
+        try feed.send("1", "2", "3", "4")
+        try feed.flush(timeoutMs: 10_000)
+        let producer = try log.makeProducer(ProducerOptions(topics: [output], transactionalId: output))
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: input, group: output, listener: Listener()))
+        _ = try consumer.read(count: 4)
+        try producer.begin()
+        try producer.send("a")
+        try producer.sendOffsets([PartitionOffset(partition: 0, offset: 3)], of: consumer)
+        try producer.abort()
+        #expect(try consumer.committed([0]) == [nil])
+        try producer.begin()
+        try producer.send("b")
+        try producer.sendOffsets([PartitionOffset(partition: 0, offset: 4)], of: consumer)
+        try producer.commit()
+        #expect(try consumer.committed([0]) == [4])
+        #expect(try log.committedOffsets(group: output, topic: input) == [4])
+        #expect(try log.committedOffsets(group: "no-such-\(output)", topic: input) == [nil])
+        consumer.close()
+        // Not a member any more: its offsets can't be added, or a dead member would overwrite a living one's.
+        try producer.begin()
+        let error = logError { try producer.sendOffsets([PartitionOffset(partition: 0, offset: 1)], of: consumer) }
+        #expect(error?.kind == .abortable)
+        #expect(error?.code == "log.membership_lost")
+        try producer.abort()
+        for each in [feed, producer] { each.close() }
+    }
+
+    /// An instance that was thought dead and comes back must not write.
+    @Test func aSecondProducerWithTheSameIdFencesTheFirst() throws {
+        let log = try kafka()
+        let topic = try newTopic(log)
+        let first = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        try first.begin()
+        try first.send("of the first")
+        try first.flush(timeoutMs: 10_000)
+        let second = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        try second.begin()
+        try second.send("of the second")
+        try second.commit()
+        let error = logError {
+            try first.send("more of the first")
+            try first.commit()
+        }
+        #expect(error?.kind == .fenced, "\(String(describing: error))")
+        #expect(error?.code == "log.fenced")
+        first.close()
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: Listener()))
+        #expect(try consumer.read { _, ends in ends.count > 0 }.map(\.value) == ["of the second"])
+        consumer.close()
+        second.close()
+    }
+
+    /// Taking a partition over while its last owner's transaction is open: the offset read is the one after it ended.
+    @Test func committedOffsetsWaitForAPendingTransaction() throws {
+        let log = try kafka()
+        let (input, output) = (try newTopic(log), try newTopic(log))
+        let feed = try log.makeProducer(ProducerOptions(topics: [input], transactionalId: nil))
+        try feed.send("1")
+        try feed.flush(timeoutMs: 10_000)
+        let options = ProducerOptions(topics: [output], transactionalId: output, transactionTimeoutMs: 3000)
+        let producer = try log.makeProducer(options)
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: input, group: output, listener: Listener()))
+        _ = try consumer.read(count: 1)
+        try consumer.commit([PartitionOffset(partition: 0, offset: 0)], wait: true)
+        try producer.begin()
+        try producer.send("a")
+        try producer.sendOffsets([PartitionOffset(partition: 0, offset: 1)], of: consumer)
+        // Nobody ends it: the broker aborts it after 3 s. Until then there is no stable answer.
+        #expect(try log.committedOffsets(group: output, topic: input) == [0])
+        let error = logError { try producer.commit() }
+        #expect(error?.kind == .fenced || error?.kind == .fatal || error?.kind == .abortable, "\(String(describing: error))")
+        consumer.close()
+        for each in [feed, producer] { each.close() }
+    }
+
+    @Test func aProducerWithoutAnIdTakesPartInNone() throws {
+        let log = try kafka()
+        let topic = try newTopic(log)
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: nil))
+        #expect(logError { try producer.begin() }?.kind == .configuration)
+        producer.close()
+        #expect(logError { try producer.send("x") }?.code == "log.closed")
+    }
+}

@@ -1,0 +1,86 @@
+import Foundation
+
+/// A real Kafka for tests: `scripts/kafka` of this package, or the script that ETL_KAFKA_SCRIPT names.
+public final class KafkaBroker: Sendable {
+    public let bootstrap: String
+    public let directory: String
+
+    /// One broker for the whole test process, started by whoever asks first and destroyed when the process ends.
+    public static func shared() throws -> KafkaBroker { try sharedResult.get() }
+
+    private static let sharedResult = Result {
+        removeLeftovers()
+        let broker = try KafkaBroker(directory: "\(leftovers)\(getpid())")
+        atexit { KafkaBroker.destroyShared() }
+        return broker
+    }
+
+    private static let leftovers = "\(NSTemporaryDirectory())/etl-test-kafka."
+
+    /// A broker (or several) of one's own; `destroy` it.
+    public init(directory: String, arguments: [String] = []) throws {
+        self.directory = directory
+        let output = try Self.run(["start", "--dir", directory] + arguments)
+        guard let line = output.split(separator: "\n").first(where: { $0.hasPrefix("bootstrap=") }) else {
+            throw ServiceError("'kafka start' didn't print bootstrap=: \(output)")
+        }
+        bootstrap = String(line.dropFirst("bootstrap=".count))
+    }
+
+    public func crash(_ id: Int = 1) throws { try Self.run(["crash", directory, "\(id)"]) }
+    public func restart(_ id: Int = 1) throws { try Self.run(["restart", directory, "\(id)"]) }
+    public func pause(_ id: Int = 1) throws { try Self.run(["pause", directory, "\(id)"]) }
+    public func resume(_ id: Int = 1) throws { try Self.run(["resume", directory, "\(id)"]) }
+    public func destroy() { _ = try? Self.run(["destroy", directory]) }
+
+    /// One of the stock tools, e.g. `configs`, with the bootstrap servers already given.
+    @discardableResult
+    public func tool(_ name: String, _ arguments: String...) throws -> String {
+        try Self.run([name, "--bootstrap-server", bootstrap] + arguments)
+    }
+
+    /// A topic name nobody else uses.
+    public static func uniqueName(_ what: String) -> String { "\(what).\(UUID().uuidString.prefix(8).lowercased())" }
+
+    private static func script() throws -> String {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let own = root.appendingPathComponent("scripts/kafka").path
+        if FileManager.default.isExecutableFile(atPath: own) { return own }
+        if let named = ProcessInfo.processInfo.environment["ETL_KAFKA_SCRIPT"] { return named }
+        throw ServiceError("no Kafka for tests: there is no \(own), and ETL_KAFKA_SCRIPT names none")
+    }
+
+    @discardableResult
+    private static func run(_ arguments: [String]) throws -> String {
+        // Not Foundation's Process: it waits until the broker, which inherits its socket, has ended too.
+        let path = "\(NSTemporaryDirectory())/etl-test-output.\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let words = [try script()] + arguments
+        let command = words.map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }.joined(separator: " ")
+        let status = system("\(command) >\(path) 2>&1 </dev/null")
+        let output = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        guard status == 0 else {
+            throw ServiceError("'kafka \(arguments.joined(separator: " "))' ended with status \(status): \(output)")
+        }
+        return output
+    }
+
+    private static func destroyShared() {
+        if case .success(let broker) = sharedResult { broker.destroy() }
+    }
+
+    /// Brokers of test processes that were killed.
+    private static func removeLeftovers() {
+        let folder = NSTemporaryDirectory()
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+            guard name.hasPrefix("etl-test-kafka."), let pid = Int32(name.dropFirst("etl-test-kafka.".count)), kill(pid, 0) != 0 else { continue }
+            _ = try? run(["destroy", "\(folder)/\(name)"])
+        }
+    }
+}
+
+/// A service that tests need can't be had.
+public struct ServiceError: Error, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}
