@@ -165,7 +165,7 @@ class Chaos:
         if name == "extractor":  # lives a moment only: within its life, not after it
             self.tend_for(self.rng.uniform(0.01, 0.2))
         elif self.at_work(name):
-            self.tend_for(self.rng.uniform(0, 0.15))
+            self.tend_for(self.rng.uniform(0, 0.1))
         if name in self.fleet.living and self.fleet.kill(name):
             self.count(f"kill -9 {name.partition('#')[0]}")
             self.later(self.rng.uniform(0, 0.6), lambda: self.revive(name))
@@ -178,8 +178,8 @@ class Chaos:
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             before = self.fleet.ticks(name)
-            self.tend_for(0.04)
-            if self.fleet.ticks(name) - before >= 2:
+            self.tend_for(0.015)
+            if self.fleet.ticks(name) > before:
                 return True
         self.count("(killed while idle)")
         return False
