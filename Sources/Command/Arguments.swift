@@ -32,7 +32,8 @@ package struct Command: Sendable {
 
     package var help: String {
         let width = options.map { label($0).count }.max() ?? 0
-        var text = "\(summary)\n\nUsage: \(name)\(options.count > 1 ? " [options]" : "")\(operands.isEmpty ? "" : " \(operands)")\n\nOptions:\n"
+        var text = "\(summary)\n\nUsage: \(name)\(options.count > 1 ? " [options]" : "")"
+        text += "\(operands.isEmpty ? "" : " \(operands)")\n\nOptions:\n"
         for option in options {
             let label = label(option)
             text += "  \(label)\(String(repeating: " ", count: width - label.count))  \(option.doc)\n"

@@ -1,7 +1,8 @@
 package import ETL
 import Glibc
 
-/// Shows how a run goes: a table redrawn in place on a terminal, a JSON line a second elsewhere; a table or one JSON object at the end.
+/// Shows how a run goes: a table redrawn in place on a terminal, a JSON line a second elsewhere; a table or one JSON object at
+/// the end.
 package final class Progress {
     /// One part of a run at one moment.
     package struct Row: Equatable {
@@ -28,10 +29,10 @@ package final class Progress {
     private var drawnLines = 0
     private var samples: [String: (ms: Int64, received: Int64, rate: Double)] = [:]
 
-    /// - Parameter json: lines for machines even on a terminal.
-    package init(json: Bool) {
-        isTerminal = isatty(1) == 1 && !json
-        self.json = json || isatty(1) == 0
+    /// - Parameter format: `text` or `json`; nil: a table that lives on a terminal, JSON lines elsewhere.
+    package init(format: String?) {
+        isTerminal = isatty(1) == 1 && format != "json"
+        json = format.map { $0 == "json" } ?? (isatty(1) == 0)
     }
 
     package func tick(_ run: Run) {
@@ -44,7 +45,7 @@ package final class Progress {
             let text = Self.table(rows)
             drawnLines = text.split(separator: "\n").count
             writeAll(text, to: 1)
-        } else {
+        } else if json {
             writeAll(Self.line(rows, event: "progress", topology: run.plan.name, elapsedMs: now - startedMs), to: 1)
         }
     }
@@ -53,7 +54,8 @@ package final class Progress {
     package func finish(_ run: Run) {
         let elapsed = max(monotonicMs() - startedMs, 1)
         let rows = run.parts.map { part in
-            Row(name: part.counters.name, role: part.counters.role, counts: part.counters.now, lag: part.counters.lag,
+            Row(
+                name: part.counters.name, role: part.counters.role, counts: part.counters.now, lag: part.counters.lag,
                 rate: Double(part.counters.now.received) * 1000 / Double(elapsed))
         }
         if json {
@@ -64,7 +66,8 @@ package final class Progress {
         }
         for part in run.parts {
             for rejection in part.counters.rejections where !json {
-                writeAll("  \(part.counters.name): \(rejection.count) × \(rejection.code), first at \(rejection.place): \(rejection.reason)\n", to: 1)
+                let what = "  \(part.counters.name): \(rejection.count) × \(rejection.code)"
+                writeAll("\(what), first at \(rejection.place): \(rejection.reason)\n", to: 1)
             }
         }
     }
@@ -77,7 +80,8 @@ package final class Progress {
                 sample = (now, counts.received, Double(counts.received - sample.received) * 1000 / Double(now - sample.ms))
             }
             samples[part.counters.name] = sample
-            return Row(name: part.counters.name, role: part.counters.role, counts: counts, lag: part.counters.lag, rate: sample.rate)
+            return Row(
+                name: part.counters.name, role: part.counters.role, counts: counts, lag: part.counters.lag, rate: sample.rate)
         }
     }
 
@@ -90,8 +94,11 @@ package final class Progress {
     package static func table(_ rows: [Row]) -> String {
         let head = ["", "in", "out", "dead", "dropped", "rate/s", "lag"]
         let body = rows.map { row in
-            [row.name, grouped(row.counts.received), grouped(row.counts.written), grouped(row.counts.dead), grouped(row.counts.dropped),
-             grouped(Int64(row.rate)), row.role == .extractor ? "" : row.lag.map(grouped) ?? "?"]
+            [
+                row.name, grouped(row.counts.received), grouped(row.counts.written), grouped(row.counts.dead),
+                grouped(row.counts.dropped),
+                grouped(Int64(row.rate)), row.role == .extractor ? "" : row.lag.map(grouped) ?? "?",
+            ]
         }
         let widths = head.indices.map { column in ([head] + body).map { $0[column].count }.max() ?? 0 }
         return ([head] + body).map { cells in
@@ -106,8 +113,9 @@ package final class Progress {
     package static func line(_ rows: [Row], event: String, topology: String, elapsedMs: Int64) -> String {
         var text = "{\"event\":\"\(event)\",\"topology\":\"\(topology)\",\"elapsed_ms\":\(elapsedMs),\"parts\":["
         text += rows.map { row in
-            "{\"name\":\"\(row.name)\",\"role\":\"\(row.role.rawValue)\",\"in\":\(row.counts.received),\"out\":\(row.counts.written),"
-                + "\"dead\":\(row.counts.dead),\"dropped\":\(row.counts.dropped),\"warned\":\(row.counts.warned),"
+            "{\"name\":\"\(row.name)\",\"role\":\"\(row.role.rawValue)\",\"in\":\(row.counts.received),"
+                + "\"out\":\(row.counts.written),\"dead\":\(row.counts.dead),"
+                + "\"dropped\":\(row.counts.dropped),\"warned\":\(row.counts.warned),"
                 + "\"rate\":\(Int64(row.rate)),\"lag\":\(row.lag.map(String.init) ?? "null")}"
         }.joined(separator: ",")
         return text + "]}\n"

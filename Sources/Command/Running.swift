@@ -2,12 +2,17 @@ package import ETL
 package import Log
 
 /// Runs parts of a plan until they are done or a signal asks to stop, showing progress.
-package func execute(_ session: Session, log: any RecordLog, extractors: [ExtractorPlan], stages: [StagePlan], instance: String,
-                     threads: Int? = nil, follow: Bool, progress: Progress?) throws(ETLError) {
+package func execute(
+    _ session: Session, log: any RecordLog, extractors: [ExtractorPlan], stages: [StagePlan], instance: String,
+    threads: Int? = nil, follow: Bool, progress: Progress?
+) throws(ETLError) {
     let lookups: LookupTables
-    do { lookups = try LookupTables.load(session.plan.lookups) } catch { throw ETLError(.topology, code: error.code, error.message) }
-    let run = Run(plan: session.plan, log: log, journal: session.journal, instance: instance, lookups: lookups, extractors: extractors,
-                  stages: stages, threads: threads)
+    do { lookups = try LookupTables.load(session.plan.lookups) } catch {
+        throw ETLError(.topology, code: error.code, error.message)
+    }
+    let run = Run(
+        plan: session.plan, log: log, journal: session.journal, instance: instance, lookups: lookups, extractors: extractors,
+        stages: stages, threads: threads)
     try Signals.onStop { name in run.requestStop(name) }
     defer { progress?.finish(run) }
     try run.execute(follow: follow) { run in progress?.tick(run) }

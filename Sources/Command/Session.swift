@@ -21,7 +21,8 @@ package struct Session {
             switch findTopology(pipeline: name, dir: arguments.value("dir") ?? "topologies") {
             case .success(let path): file = path
             case .failure(let missing):
-                throw ETLError(.topology, code: "topology.not_found", missing.message + (missing.suggestion.map { "; \($0)" } ?? ""))
+                throw ETLError(
+                    .topology, code: "topology.not_found", missing.message + (missing.suggestion.map { "; \($0)" } ?? ""))
             }
         } else {
             file = try arguments.required("topology", command)
@@ -30,12 +31,15 @@ package struct Session {
         if !loaded.problems.isEmpty { writeAll(loaded.problemsAsText(color: wantsColor(descriptor: 2)), to: 2) }
         if loaded.problems.hasErrors {
             let errors = loaded.problems.filter { $0.severity == .error }.count
-            throw ETLError(.topology, code: "topology.invalid", "\(file) has \(errors) problem\(errors == 1 ? "" : "s"); nothing was started")
+            throw ETLError(
+                .topology, code: "topology.invalid", "\(file) has \(errors) problem\(errors == 1 ? "" : "s"); nothing was started")
         }
         let plans = arguments.value("pipeline").map { name in loaded.plans.filter { $0.name == name } } ?? loaded.plans
         guard let plan = plans.first, plans.count == 1 else {
-            throw ETLError(.topology, code: "topology.several",
-                           "\(file) holds \(loaded.plans.count) topologies: \(loaded.plans.map(\.name).joined(separator: ", ")); choose one with --pipeline=NAME")
+            throw ETLError(
+                .topology, code: "topology.several",
+                "\(file) holds several topologies: \(loaded.plans.map(\.name).joined(separator: ", ")); choose one with "
+                    + "--pipeline=NAME")
         }
         return plan
     }
@@ -50,8 +54,11 @@ package struct Session {
         guard let kafka = plan.kafka, !embedded else { return MemoryLog(memoryBytes: plan.memoryMB << 20) }
         let journal = journal
         do throws(LogError) {
-            return try KafkaLog(bootstrapServers: kafka.bootstrapServers, properties: kafka.properties, consumerProperties: kafka.consumerProperties,
-                                producerProperties: kafka.producerProperties) { line in
+            return try KafkaLog(
+                bootstrapServers: kafka.bootstrapServers, properties: kafka.properties,
+                consumerProperties: kafka.consumerProperties,
+                producerProperties: kafka.producerProperties
+            ) { line in
                 journal.emit(ClientLine(facility: line.facility, text: line.text, syslogLevel: line.level))
             }
         } catch {

@@ -35,7 +35,9 @@ public struct ConsumerOptions {
     /// Names the client in logs and on the broker.
     public var clientId: String
 
-    public init(topic: String, group: String, listener: any AssignmentListener, memoryBytes: Int = 256 << 20, clientId: String = "etl") {
+    public init(
+        topic: String, group: String, listener: any AssignmentListener, memoryBytes: Int = 256 << 20, clientId: String = "etl"
+    ) {
         self.topic = topic
         self.group = group
         self.listener = listener
@@ -56,8 +58,10 @@ public struct ProducerOptions: Sendable {
     public var memoryBytes: Int
     public var clientId: String
 
-    public init(topics: [String], transactionalId: String?, transactionTimeoutMs: Int32 = 10_000,
-                memoryBytes: Int = 128 << 20, clientId: String = "etl") {
+    public init(
+        topics: [String], transactionalId: String?, transactionTimeoutMs: Int32 = 10_000,
+        memoryBytes: Int = 128 << 20, clientId: String = "etl"
+    ) {
         self.topics = topics
         self.transactionalId = transactionalId
         self.transactionTimeoutMs = transactionTimeoutMs

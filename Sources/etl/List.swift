@@ -1,16 +1,19 @@
 import Command
 import ETL
 
-let listVerb = Verb(command: Command(
-    name: "etl list",
-    summary: "lists the topologies in a folder",
-    options: [Option("dir", "DIR", "the folder (default: topologies)"), CommonOptions.format],
-    examples: ["etl list", "etl list --dir=/etc/etl --format=json"]
-)) { arguments in
+let listVerb = Verb(
+    command: Command(
+        name: "etl list",
+        summary: "lists the topologies in a folder",
+        options: [Option("dir", "DIR", "the folder (default: topologies)"), CommonOptions.format],
+        examples: ["etl list", "etl list --dir=/etc/etl --format=json"]
+    )
+) { arguments in
     let json = try arguments.choice("format", of: ["text", "json"]) == "json"
     let dir = arguments.value("dir") ?? "topologies"
     guard let rows = listTopologies(dir: dir) else {
-        throw ETLError(.topology, code: "topology.not_found", "can't read folder '\(dir)'; name the folder of the topologies with --dir")
+        throw ETLError(
+            .topology, code: "topology.not_found", "can't read folder '\(dir)'; name the folder of the topologies with --dir")
     }
     if rows.isEmpty && !json { writeAll("\(dir) has no topologies\n", to: 1) }
     let widths = (rows.map(\.name.count).max() ?? 0, rows.map(\.file.count).max() ?? 0)

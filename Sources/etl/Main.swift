@@ -34,7 +34,9 @@ enum Main {
 
     static var help: String {
         let width = verbs.map(\.name.count).max() ?? 0
-        let rows = verbs.map { name, verb in "  \(name)\(String(repeating: " ", count: width - name.count))  \(verb.command.summary)\n" }.joined()
+        let rows = verbs.map { name, verb in
+            "  \(name)\(String(repeating: " ", count: width - name.count))  \(verb.command.summary)\n"
+        }.joined()
         return """
             Runs and looks after Kafka-native ETL pipelines.
 

@@ -1,21 +1,25 @@
 import Command
 import ETL
 
-let runVerb = Verb(command: Command(
-    name: "etl run",
-    summary: "runs every extractor and stage of one pipeline in this process, until the input is drained",
-    options: [
-        CommonOptions.topology, CommonOptions.pipeline, CommonOptions.dir, CommonOptions.environment,
-        Option("follow", nil, "go on for ever instead of ending when the input is drained"),
-        Option("embedded", nil, "use the in-memory log even if the topology names a Kafka"),
-        CommonOptions.format,
-    ],
-    examples: ["etl run --topology=topologies/orders.yaml", "etl run --pipeline=orders --follow"]
-)) { arguments in
+let runVerb = Verb(
+    command: Command(
+        name: "etl run",
+        summary: "runs every extractor and stage of one pipeline in this process, until the input is drained",
+        options: [
+            CommonOptions.topology, CommonOptions.pipeline, CommonOptions.dir, CommonOptions.environment,
+            Option("follow", nil, "go on for ever instead of ending when the input is drained"),
+            Option("embedded", nil, "use the in-memory log even if the topology names a Kafka"),
+            CommonOptions.format,
+        ],
+        examples: ["etl run --topology=topologies/orders.yaml", "etl run --pipeline=orders --follow"]
+    )
+) { arguments in
     let format = try arguments.choice("format", of: ["text", "json"])
     let session = try Session(arguments, runVerb.command)
     let log = try session.openLog(embedded: arguments.has("embedded"))
     try session.plan.requireTopics(log, create: true)
-    try execute(session, log: log, extractors: session.plan.extractors, stages: session.plan.stages,
-                instance: Instance(scope: session.plan.name).name, follow: arguments.has("follow"), progress: Progress(json: format == "json"))
+    try execute(
+        session, log: log, extractors: session.plan.extractors, stages: session.plan.stages,
+        instance: Instance(scope: session.plan.name).name, follow: arguments.has("follow"),
+        progress: Progress(format: format))
 }

@@ -2,20 +2,26 @@ import Command
 import ETL
 import Log
 
-let topicsVerb = Verb(command: Command(
-    name: "etl topics",
-    summary: "creates or checks the topics a topology needs",
-    operands: "create|check",
-    options: [CommonOptions.topology, CommonOptions.pipeline, CommonOptions.dir, CommonOptions.environment, CommonOptions.format],
-    examples: ["etl topics create --topology=topologies/orders.yaml", "etl topics check --pipeline=orders"]
-)) { arguments in
+let topicsVerb = Verb(
+    command: Command(
+        name: "etl topics",
+        summary: "creates or checks the topics a topology needs",
+        operands: "create|check",
+        options: [
+            CommonOptions.topology, CommonOptions.pipeline, CommonOptions.dir, CommonOptions.environment, CommonOptions.format,
+        ],
+        examples: ["etl topics create --topology=topologies/orders.yaml", "etl topics check --pipeline=orders"]
+    )
+) { arguments in
     guard let what = arguments.operands.first, ["create", "check"].contains(what), arguments.operands.count == 1 else {
         throw UsageError("say 'etl topics create' or 'etl topics check'")
     }
     let json = try arguments.choice("format", of: ["text", "json"]) == "json"
     let session = try Session(arguments, topicsVerb.command)
     guard session.plan.kafka != nil else {
-        throw ETLError(.topology, code: "topology.no_kafka", "\(session.plan.file) has no 'kafka:'; its topics live in memory and need no creation")
+        throw ETLError(
+            .topology, code: "topology.no_kafka",
+            "\(session.plan.file) has no 'kafka:'; its topics live in memory and need no creation")
     }
     let log = try session.openLog()
     var failures = 0
@@ -26,7 +32,8 @@ let topicsVerb = Verb(command: Command(
     for check in checks {
         switch check.state {
         case .right: rows.append((check.topic, "exists", true))
-        case .wrongPartitions(let actual): rows.append((check.topic, "has \(actual) partitions, the topology says \(check.topic.partitions)", false))
+        case .wrongPartitions(let actual):
+            rows.append((check.topic, "has \(actual) partitions, the topology says \(check.topic.partitions)", false))
         case .missing:
             switch outcomes.first(where: { $0.topic == check.topic })?.outcome {
             case .created: rows.append((check.topic, "created", true))
@@ -47,11 +54,14 @@ let topicsVerb = Verb(command: Command(
             writeAll(line + "}\n", to: 1)
         } else {
             let pad = String(repeating: " ", count: width - row.topic.name.count)
-            writeAll("\(row.topic.name)\(pad)  \(row.topic.partitions) partition\(row.topic.partitions == 1 ? " " : "s")  \(row.state)\n", to: 1)
+            let partitions = "\(row.topic.partitions) partition\(row.topic.partitions == 1 ? " " : "s")"
+            writeAll("\(row.topic.name)\(pad)  \(partitions)  \(row.state)\n", to: 1)
         }
     }
     if failures > 0 {
-        throw ETLError(.failed, code: "topics.wrong", "\(failures) of \(rows.count) topics \(failures == 1 ? "isn't" : "aren't") as the topology needs \(failures == 1 ? "it" : "them")"
-            + (what == "check" ? "; 'etl topics create' makes the missing ones" : ""))
+        throw ETLError(
+            .failed, code: "topics.wrong",
+            "\(failures) of \(rows.count) topics \(failures == 1 ? "isn't as the topology needs it" : "aren't as the topology needs them")"
+                + (what == "check" ? "; 'etl topics create' makes the missing ones" : ""))
     }
 }

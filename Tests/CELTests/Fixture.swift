@@ -79,7 +79,8 @@ struct TestFrame: ~Copyable {
             var resolver = TestResolver()
             guard let program = try? CELProgram.compile(String(text.dropFirst(4)), resolver: &resolver) else { return .null }
             programs.append(program)
-            return program.evaluate(UnsafePointer(slots.baseAddress.unsafelyUnwrapped), record: .init(start: nil, count: 0), arena: &constants)
+            return program.evaluate(
+                UnsafePointer(slots.baseAddress.unsafelyUnwrapped), record: .init(start: nil, count: 0), arena: &constants)
         }
         let bytes = Array(text.utf8)
         if text == "null" { return .null }

@@ -32,18 +32,33 @@ import Testing
     }
 
     @Test(arguments: [
-        ("message.a + message.b", #"{"a": 1, "b": 2.5}"#, "3.5"), ("message.items.all(i, i.n > 0)", #"{"items": [{"n": 1}, {"n": 2}]}"#, "true"),
-        ("message.items.map(i, decimal(i.price) * i.n)", #"{"items": [{"n": 3, "price": 0.10}, {"n": 2, "price": 1e-1}]}"#, "[0.30m, 0.2m]"),
-        ("message.items.filter(i, has(i.tag)).map(i, i.tag + '!')", #"{"items": [{"tag": "\u00e9"}, {}]}"#, "['é!']"), ("size(message.items)", #"{"items": [1, [2, 3], {}]}"#, "3"),
-        ("message.items[1][0]", #"{"items": [1, [2, 3], {}]}"#, "2"), ("message.items[3]", #"{"items": [1]}"#, "error: index out of bounds: message.items[3]"),
-        ("message.items == [1, {'a': [2.0]}, null]", #"{"items": [1, {"a": [2]}, null]}"#, "true"), ("message.m == {'b': 2, 'a': 'x'}", #"{"m": {"a": "x", "b": 2}}"#, "true"),
-        ("'a' in message.m && !('c' in message.m)", #"{"m": {"a": "x", "b": 2}}"#, "true"), ("2 in message.items", #"{"items": [1, 2.0]}"#, "true"),
-        ("message.m[message.k]", #"{"m": {"a": "x", "b": 2}, "k": "b"}"#, "2"), ("message.m.map(k, k)", #"{"m": {"a": "x", "b": 2}}"#, "['a', 'b']"), ("size(message)", #"{"m": {}, "k": 1}"#, "2"),
-        ("has(message.a.b)", #"{"a": {}}"#, "false"), ("has(message.a.b)", #"{"a": null}"#, "error: no such field: message.a"), ("has(message.a.b)", #"{"a": {"b": null}}"#, "true"),
-        ("message.a.b", #"{"a": 3}"#, "error: no such field: message.a.b"), ("decimal(message.p) * 3", #"{"p": 12345678901.23456}"#, "37037036703.70368m"),
-        ("decimal(message.p) + message.q", #"{"p": 0.1, "q": 0.2}"#, "0.3m"), ("message.p + 1", #"{"p": 99999999999999999999}"#, "error: number out of range; use decimal(): message.p"),
-        ("string(message.p)", #"{"p": 99999999999999999999}"#, "'99999999999999999999'"), ("message.s.size()", #"{"s": "a\n\u20ac\ud83d\ude00"}"#, "4"), ("message.items.join(',')", #"{"items": ["a", "b\"c"]}"#, "'a,b\"c'"),
-        ("message.items + [3]", #"{"items": [1, 2]}"#, "[1, 2, 3]"), ("string(message.p)", #"{"p": 0.1}"#, "'0.1'"), ("string(message.p * 10.0)", #"{"p": 0.3}"#, "'3'"), ("string(message.p)", #"{"p": 1e22}"#, "'1e22'"),
+        ("message.a + message.b", #"{"a": 1, "b": 2.5}"#, "3.5"),
+        ("message.items.all(i, i.n > 0)", #"{"items": [{"n": 1}, {"n": 2}]}"#, "true"),
+        (
+            "message.items.map(i, decimal(i.price) * i.n)", #"{"items": [{"n": 3, "price": 0.10}, {"n": 2, "price": 1e-1}]}"#,
+            "[0.30m, 0.2m]"
+        ),
+        ("message.items.filter(i, has(i.tag)).map(i, i.tag + '!')", #"{"items": [{"tag": "\u00e9"}, {}]}"#, "['é!']"),
+        ("size(message.items)", #"{"items": [1, [2, 3], {}]}"#, "3"),
+        ("message.items[1][0]", #"{"items": [1, [2, 3], {}]}"#, "2"),
+        ("message.items[3]", #"{"items": [1]}"#, "error: index out of bounds: message.items[3]"),
+        ("message.items == [1, {'a': [2.0]}, null]", #"{"items": [1, {"a": [2]}, null]}"#, "true"),
+        ("message.m == {'b': 2, 'a': 'x'}", #"{"m": {"a": "x", "b": 2}}"#, "true"),
+        ("'a' in message.m && !('c' in message.m)", #"{"m": {"a": "x", "b": 2}}"#, "true"),
+        ("2 in message.items", #"{"items": [1, 2.0]}"#, "true"),
+        ("message.m[message.k]", #"{"m": {"a": "x", "b": 2}, "k": "b"}"#, "2"),
+        ("message.m.map(k, k)", #"{"m": {"a": "x", "b": 2}}"#, "['a', 'b']"), ("size(message)", #"{"m": {}, "k": 1}"#, "2"),
+        ("has(message.a.b)", #"{"a": {}}"#, "false"), ("has(message.a.b)", #"{"a": null}"#, "error: no such field: message.a"),
+        ("has(message.a.b)", #"{"a": {"b": null}}"#, "true"),
+        ("message.a.b", #"{"a": 3}"#, "error: no such field: message.a.b"),
+        ("decimal(message.p) * 3", #"{"p": 12345678901.23456}"#, "37037036703.70368m"),
+        ("decimal(message.p) + message.q", #"{"p": 0.1, "q": 0.2}"#, "0.3m"),
+        ("message.p + 1", #"{"p": 99999999999999999999}"#, "error: number out of range; use decimal(): message.p"),
+        ("string(message.p)", #"{"p": 99999999999999999999}"#, "'99999999999999999999'"),
+        ("message.s.size()", #"{"s": "a\n\u20ac\ud83d\ude00"}"#, "4"),
+        ("message.items.join(',')", #"{"items": ["a", "b\"c"]}"#, "'a,b\"c'"),
+        ("message.items + [3]", #"{"items": [1, 2]}"#, "[1, 2, 3]"), ("string(message.p)", #"{"p": 0.1}"#, "'0.1'"),
+        ("string(message.p * 10.0)", #"{"p": 0.3}"#, "'3'"), ("string(message.p)", #"{"p": 1e22}"#, "'1e22'"),
     ])
     func records(_ expression: String, _ record: String, _ expected: String) throws {
         #expect(try evaluated(expression, on: record) == expected)

@@ -3,9 +3,12 @@ import Testing
 @testable import Command
 
 @Suite struct ArgumentsTests {
-    static let command = Command(name: "etl-stage", summary: "Runs one stage.", options: [
-        Option("topology", "FILE", "the topology"), Option("threads", "N", "threads"), Option("until-end", nil, "stop at the end"),
-    ], examples: ["etl-stage --topology=orders.yaml"])
+    static let command = Command(
+        name: "etl-stage", summary: "Runs one stage.",
+        options: [
+            Option("topology", "FILE", "the topology"), Option("threads", "N", "threads"),
+            Option("until-end", nil, "stop at the end"),
+        ], examples: ["etl-stage --topology=orders.yaml"])
 
     @Test func bothFormsOfAValue() throws {
         for words in [["--topology=a.yaml", "--until-end"], ["--until-end", "--topology", "a.yaml"]] {
@@ -30,7 +33,9 @@ import Testing
 
     @Test func numbersAreChecked() throws {
         let arguments = try Arguments(["--threads=0"], for: Self.command)
-        #expect(throws: UsageError("--threads=0 is not a whole number from 1 to 64")) { try arguments.integer("threads", in: 1...64) }
+        #expect(throws: UsageError("--threads=0 is not a whole number from 1 to 64")) {
+            try arguments.integer("threads", in: 1...64)
+        }
         #expect(try Arguments(["--threads=8"], for: Self.command).integer("threads", in: 1...64) == 8)
         #expect(try Arguments([], for: Self.command).integer("threads", in: 1...64) == nil)
     }

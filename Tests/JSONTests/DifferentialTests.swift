@@ -28,12 +28,23 @@ import Testing
         try #require(answers.count == documents.count)
 
         let reading = Scan(Self.paths)
-        let setting = Scan(["x", "a.b"], edits: { trie in [["a", "b"], ["new"], ["x"], ["c", "d",
-        "e"]].map { .set(slot: trie.slot($0)) } })
-        let keeping = Scan(["x"], edits: { trie in
-            let kept = [["a"], ["c", "q"], ["k"]].map { trie.slot($0) }
-            return [.keepOnly(slots: kept)] + [["new"], ["c", "d", "e"]].map { .set(slot: trie.slot($0)) }
-        })
+        let setting = Scan(
+            ["x", "a.b"],
+            edits: { trie in
+                [
+                    ["a", "b"], ["new"], ["x"],
+                    [
+                        "c", "d",
+                        "e",
+                    ],
+                ].map { .set(slot: trie.slot($0)) }
+            })
+        let keeping = Scan(
+            ["x"],
+            edits: { trie in
+                let kept = [["a"], ["c", "q"], ["k"]].map { trie.slot($0) }
+                return [.keepOnly(slots: kept)] + [["new"], ["c", "d", "e"]].map { .set(slot: trie.slot($0)) }
+            })
         let output = Scan()
         var accepted = 0
         for (document, answer) in zip(documents, answers) {
@@ -42,15 +53,18 @@ import Testing
             if result.code == .ok {
                 accepted += 1
                 let slots = Self.paths.map { reading.canonical(reading[$0]) }
-                ours = slots.joined(separator: "|") + "|" + Self.edited(setting, document, output) { scan in
-                    scan["a.b"] = scan["x"]
-                    scan["new"] = scan.string("né\"w\n")
-                    scan["x"] = .absent
-                    scan["c.d.e"] = .int(7)
-                } + "|" + Self.edited(keeping, document, output) { scan in
-                    scan["new"] = .double(1.5)
-                    scan["c.d.e"] = scan["x"]
-                }
+                ours =
+                    slots.joined(separator: "|") + "|"
+                    + Self.edited(setting, document, output) { scan in
+                        scan["a.b"] = scan["x"]
+                        scan["new"] = scan.string("né\"w\n")
+                        scan["x"] = .absent
+                        scan["c.d.e"] = .int(7)
+                    } + "|"
+                    + Self.edited(keeping, document, output) { scan in
+                        scan["new"] = .double(1.5)
+                        scan["c.d.e"] = scan["x"]
+                    }
             }
             if ours != answer {
                 let shown = String(decoding: document, as: UTF8.self)
@@ -194,8 +208,11 @@ private struct Generator {
         switch below(depth > 3 ? 7 : 11) {
         case 0: return pick(["null", "true", "false"])
         case 1: return "\(below(1000) - 500)"
-        case 2: return pick(["0", "-0", "1.50", "1e5", "-0.0", "12345678901234567890", "9223372036854775807", "1E-7", "0.1e+10",
-        "1e999", "-1.25"])
+        case 2:
+            return pick([
+                "0", "-0", "1.50", "1e5", "-0.0", "12345678901234567890", "9223372036854775807", "1E-7", "0.1e+10",
+                "1e999", "-1.25",
+            ])
         case 3, 4: return string()
         case 5: return "\"\""
         case 6: return "\(below(100_000)).\(below(100))"
@@ -215,17 +232,22 @@ private struct Generator {
 
     private mutating func key() -> String {
         if below(8) == 0 {
-            return pick([#""\u0061""#, #""\u0078""#, #""zz""#, #""ne\u0077""#, #""""#, #""a.b""#, #""é""#,
-                         "\"a_longer_key_than_thirty_two_bytes_is\""])
+            return pick([
+                #""\u0061""#, #""\u0078""#, #""zz""#, #""ne\u0077""#, #""""#, #""a.b""#, #""é""#,
+                "\"a_longer_key_than_thirty_two_bytes_is\"",
+            ])
         }
         return "\"" + pick(["a", "b", "c", "d", "e", "k", "q", "x", "n", "m", "o", "new", "x", "a", "c"]) + "\""
     }
 
     private mutating func string() -> String {
-        "\"" + (0..<below(6)).map { _ in
-            pick(["a", "plain text ", "é", "😀", "\\n", "\\u00e9", "\\ud83d\\ude00",
-            "\\\\", "\\\"", "\\/", "0123456789abcdef", "\u{7f}", "\u{ffff}", "{", "]", ","])
-        }.joined() + "\""
+        "\""
+            + (0..<below(6)).map { _ in
+                pick([
+                    "a", "plain text ", "é", "😀", "\\n", "\\u00e9", "\\ud83d\\ude00",
+                    "\\\\", "\\\"", "\\/", "0123456789abcdef", "\u{7f}", "\u{ffff}", "{", "]", ",",
+                ])
+            }.joined() + "\""
     }
 
     mutating func mutate(_ bytes: inout [UInt8]) {
@@ -237,17 +259,25 @@ private struct Generator {
             case 2: bytes[at] ^= 1 << UInt8(below(8))
             case 3: bytes.removeSubrange(at...)
             case 4:
-                let token = pick(["{", "}", "[", "]", ",", ":", "\"",
-                "\\", "0", "-", ".", "e", "1", " ", "\u{0}", "\n", "\\u", "\\ud800", "\\udc00", "null",
-                "NaN", "\u{feff}", "é", "a"])
+                let token = pick([
+                    "{", "}", "[", "]", ",", ":", "\"",
+                    "\\", "0", "-", ".", "e", "1", " ", "\u{0}", "\n", "\\u", "\\ud800", "\\udc00", "null",
+                    "NaN", "\u{feff}", "é", "a",
+                ])
                 bytes.insert(contentsOf: token.utf8, at: at)
             case 5:
                 let other = below(bytes.count)
                 let span = bytes[min(at, other)..<min(max(at, other), min(at, other) + 30)]
                 bytes.insert(contentsOf: span, at: below(bytes.count))
             default:
-                bytes.insert(contentsOf: [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xff], [0xe2,
-                0x82]][below(5)] as [UInt8], at: at)
+                bytes.insert(
+                    contentsOf: [
+                        [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xff],
+                        [
+                            0xe2,
+                            0x82,
+                        ],
+                    ][below(5)] as [UInt8], at: at)
             }
         }
     }

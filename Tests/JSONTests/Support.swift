@@ -41,8 +41,10 @@ final class Scan {
     private(set) var record = UnsafeRawBufferPointer(start: nil, count: 0)
     private(set) var result = ScanResult(code: .ok, offset: 0)
 
-    init(_ paths: [String] = [], edits: (inout SlotTrie) -> [Edit] = { _ in [] }, unknown: Bool = false, maxDepth: Int = 512,
-         capacity: Int = 1 << 16) {
+    init(
+        _ paths: [String] = [], edits: (inout SlotTrie) -> [Edit] = { _ in [] }, unknown: Bool = false, maxDepth: Int = 512,
+        capacity: Int = 1 << 16
+    ) {
         var trie = SlotTrie()
         for path in paths { trie.slot(Self.split(path)) }
         let list = edits(&trie)
@@ -83,7 +85,8 @@ final class Scan {
         case .double: return "double \(value.double)\(number)\(range)"
         case .string: return (value.flags & Value.Flags.plain != 0 ? "plain " : "string ") + text(value.bytes)
         case .bool: return "\(value.isTrue)"
-        case .list where value.flags & Value.Flags.raw != 0, .map where value.flags & Value.Flags.raw != 0: return "\(value.tag) \(text(value.bytes))"
+        case .list where value.flags & Value.Flags.raw != 0, .map where value.flags & Value.Flags.raw != 0:
+            return "\(value.tag) \(text(value.bytes))"
         default: return "\(value.tag)"
         }
     }

@@ -99,6 +99,7 @@ import TestServices
         let consumer = try log.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: listener))
         _ = try consumer.read(count: 2)
         let deadline = Date().addingTimeInterval(60)
+        // Looks again and again until librdkafka says it, at most until the deadline.
         while !said.withLock({ $0.contains("MAXPOLL") }), Date() < deadline { usleep(50_000) }
         #expect(try consumer.read(count: 2).map(\.value) == ["1", "2"])
         #expect(listener.events == ["assigned [0]", "lost [0]", "assigned [0]"])

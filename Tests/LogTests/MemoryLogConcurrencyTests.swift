@@ -36,7 +36,7 @@ struct MemoryLogConcurrencyTests {
         var copied = 0
         while copied < total, ContinuousClock.now < limit {
             copied = try (0..<partitions).reduce(0) { try $0 + reader.values($1, 0, .max).count }
-            usleep(2000)
+            usleep(2000)  // between two looks at the condition, so that the copiers get the processor
         }
         finished.raise()
         for thread in threads { thread.join() }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each C library has one importer; what it gives to others is Swift.
-IMPORTERS = {"CRdkafka": {"Kafka"}, "CPostgres": {"Postgres"}, "CYAML": {"YAML"}, "CRE2": {"CEL"}, "CBytes": {"Bytes", "JSON"}}
+IMPORTERS = {"CRdkafka": {"Kafka"}, "CPostgres": {"Postgres"}, "CYAML": {"YAML"}, "CRE2": {"CEL"}, "CBytes": {"Bytes", "JSON", "ETL"}}
 LINE, FILE, USUAL = 132, 600, 350
 HOT = "// Hot path: per record."
 UNSAFE = re.compile(r"\btry!|\bas!|\bfatalError\(|\bpreconditionFailure\(")
@@ -75,6 +75,9 @@ def lengths():
 def widths():
     for source in SOURCES + TESTS + SCRIPTS + C:
         for number, line in enumerate(source.lines, 1):
+            # A table's row in a test may hold one long text: cut in two it would be harder to read.
+            if "/Tests/" in str(source.path) and re.search(r'"[^"]{60,}|^[^"/]{100,}$|"""', line):
+                continue
             if len(line) > LINE:
                 yield source.where(number, f"{len(line)} characters, more than {LINE}")
             elif line != line.rstrip() or "\t" in line and source.path.suffix == ".swift":

@@ -32,6 +32,7 @@ public struct Plan: Sendable {
     public func extractor(named name: String) -> ExtractorPlan? { extractors.first { $0.name == name } }
 }
 
+/// The brokers, and how to talk to them.
 public struct KafkaPlan: Sendable {
     public var bootstrapServers: String
     /// librdkafka properties for every client, then for consumers and for producers only.
@@ -40,6 +41,7 @@ public struct KafkaPlan: Sendable {
     public var producerProperties: [String: String]
 }
 
+/// What is logged, and in which form.
 public struct LoggingPlan: Sendable {
     public enum Level: String, Sendable, CaseIterable { case debug, info, warning, error }
     /// `automatic`: text on a terminal, else JSON.
@@ -56,6 +58,7 @@ public struct RetryPlan: Sendable {
     public var fullJitter: Bool
 }
 
+/// When failing records pause a partition, and how often a record is tried.
 public struct DeadLetterPlan: Sendable {
     /// Share of failures among the last `window` records of a partition above which the stage pauses it.
     public var maxRate: Double
@@ -63,6 +66,7 @@ public struct DeadLetterPlan: Sendable {
     public var maxAttempts: Int
 }
 
+/// A topic the topology needs.
 public struct TopicPlan: Sendable, Equatable {
     /// What the topic is for: decides who may lack it and how it is made.
     public enum Role: Sendable, Equatable { case data, deadLetter, checkpoint }
@@ -84,6 +88,7 @@ public enum Delivery: String, Sendable, CaseIterable {
     case atLeastOnce = "at_least_once"
 }
 
+/// A table that records are joined to.
 public struct LookupPlan: Sendable {
     public enum Source: Sendable {
         /// A CSV file with a header; `columns` types some of its columns, the others are strings.
@@ -101,6 +106,7 @@ public enum ColumnType: String, Sendable, CaseIterable {
     case string, int, double, decimal, bool, timestamp, date, json
 }
 
+/// A source of records, and the topic it writes.
 public struct ExtractorPlan: Sendable {
     public var name: String
     /// Full name of the topic it writes.
@@ -111,6 +117,7 @@ public struct ExtractorPlan: Sendable {
     public var position: SourcePosition
 }
 
+/// CSV files (RFC 4180), and how to read them.
 public struct CSVPlan: Sendable {
     public enum OnBadRow: String, Sendable, CaseIterable { case deadLetter = "dead_letter", stop }
     /// Glob, absolute.
@@ -126,6 +133,7 @@ public struct CSVPlan: Sendable {
     public var onBadRow: OnBadRow
 }
 
+/// A stage: the topic it reads, what it does to each record, and where that goes.
 public struct StagePlan: Sendable {
     public var name: String
     /// Full name of the topic it reads.
@@ -220,6 +228,7 @@ public struct FieldRule: Sendable {
     public var position: SourcePosition
 }
 
+/// The Postgres table a loader fills.
 public struct PostgresPlan: Sendable {
     public enum Mode: String, Sendable, CaseIterable { case append, upsert }
     public enum ExtraFields: String, Sendable, CaseIterable { case deadLetter = "dead_letter", ignore }

@@ -26,7 +26,7 @@ public struct LookupTables: Sendable {
 
 /// Why a lookup's table can't be made of its file.
 public struct LookupError: Error, Equatable, Sendable {
-    /// `lookup.file`, `lookup.column`, `lookup.row`, `lookup.key` or `lookup.duplicate`; what the file's reader says keeps its code.
+    /// `lookup.file`, `lookup.column`, `lookup.row`, `lookup.key`, `lookup.duplicate`; what the file's reader says keeps its code.
     public var code: String
     /// Starts with the file and, where there is one, the line.
     public var message: String

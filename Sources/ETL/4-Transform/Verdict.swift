@@ -96,7 +96,8 @@ public struct StageCounters: Equatable, Sendable {
 }
 
 /// Everything that is wrong with what a stage's steps say, found before the first record. Codes: `expression.syntax`,
-/// `expression.name`, `expression.type`, `pattern.syntax`, `rule.number`, `rule.enum`, `path.empty`, `path.overlap`, `lookup.alias`, `lookup.unknown`.
+/// `expression.name`, `expression.type`, `pattern.syntax`, `rule.number`, `rule.enum`, `path.empty`, `path.overlap`,
+/// `lookup.alias`, `lookup.unknown`.
 public struct StageProblems: Error, Equatable, Sendable {
     public var problems: [Problem]
 }

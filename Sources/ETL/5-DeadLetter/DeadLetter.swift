@@ -69,8 +69,8 @@ package struct DeadLetterWriter {
         self.outputPartitions = outputPartitions
     }
 
-    /// Appends the dead letter of `record` to `outputs`. With `copying`, its bytes are copied to the batch's arena, for a batch that
-    /// outlives the poll the record came from; otherwise they must stay valid until the batch is sent.
+    /// Appends the dead letter of `record` to `outputs`. With `copying`, its bytes are copied to the batch's arena, for a batch
+    /// that outlives the poll the record came from; otherwise they must stay valid until the batch is sent.
     package func append(_ record: LogRecord, _ failure: Failure, nowMs: Int64, copying: Bool, to outputs: inout OutputBatch) {
         let earlier = earlierFailure(record)
         let now = formatTimestamp(milliseconds: nowMs)
@@ -85,13 +85,16 @@ package struct DeadLetterWriter {
             (DeadLetterHeader.attempt, earlier.attempt ?? "1"), (DeadLetterHeader.firstFailedAt, earlier.firstFailedAt ?? now),
             (DeadLetterHeader.failedAt, now),
         ]
-        append(key: record.key, value: record.value, headers: record.headers, added: added,
-               partition: record.partition % max(outputPartitions, 1), copying: copying, to: &outputs)
+        append(
+            key: record.key, value: record.value, headers: record.headers, added: added,
+            partition: record.partition % max(outputPartitions, 1), copying: copying, to: &outputs)
     }
 
     /// Appends the dead letter of a CSV row that could not be read: its value is the row as it stands in the file.
-    package func append(row: UnsafeRawBufferPointer, file: String, number: Int64, code: String, message: String, nowMs: Int64,
-                        to outputs: inout OutputBatch) {
+    package func append(
+        row: UnsafeRawBufferPointer, file: String, number: Int64, code: String, message: String, nowMs: Int64,
+        to outputs: inout OutputBatch
+    ) {
         let now = formatTimestamp(milliseconds: nowMs)
         let added: [(String, String)] = [
             (DeadLetterHeader.topology, topology), (DeadLetterHeader.stage, stage), (DeadLetterHeader.step, "csv"),
@@ -99,12 +102,16 @@ package struct DeadLetterWriter {
             (DeadLetterHeader.file, file), (DeadLetterHeader.row, String(number)),
             (DeadLetterHeader.attempt, "1"), (DeadLetterHeader.firstFailedAt, now), (DeadLetterHeader.failedAt, now),
         ]
-        append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: row, headers: UnsafeBufferPointer(start: nil, count: 0),
-               added: added, partition: Int32(truncatingIfNeeded: number % Int64(max(outputPartitions, 1))), copying: true, to: &outputs)
+        append(
+            key: UnsafeRawBufferPointer(start: nil, count: 0), value: row, headers: UnsafeBufferPointer(start: nil, count: 0),
+            added: added, partition: Int32(truncatingIfNeeded: number % Int64(max(outputPartitions, 1))), copying: true,
+            to: &outputs)
     }
 
-    private func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, headers: UnsafeBufferPointer<LogHeader>,
-                        added: [(String, String)], partition: Int32, copying: Bool, to outputs: inout OutputBatch) {
+    private func append(
+        key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, headers: UnsafeBufferPointer<LogHeader>,
+        added: [(String, String)], partition: Int32, copying: Bool, to outputs: inout OutputBatch
+    ) {
         func kept(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
             copying && bytes.baseAddress != nil ? outputs.arena.copy(bytes) : bytes
         }
@@ -120,8 +127,10 @@ package struct DeadLetterWriter {
             list[count] = LogHeader(name: outputs.arena.copy(name), value: outputs.arena.copy(text))
             count += 1
         }
-        outputs.append(OutputRecord(key: kept(key), value: kept(value), headers: UnsafeBufferPointer(start: list, count: count),
-                                    topic: outputTopic, partition: partition))
+        outputs.append(
+            OutputRecord(
+                key: kept(key), value: kept(value), headers: UnsafeBufferPointer(start: list, count: count),
+                topic: outputTopic, partition: partition))
     }
 
     private func earlierFailure(_ record: LogRecord) -> (attempt: String?, firstFailedAt: String?) {
@@ -137,7 +146,8 @@ package struct DeadLetterWriter {
     }
 
     private func isOurs(_ name: UnsafeRawBufferPointer) -> Bool {
-        name.count > DeadLetterHeader.prefix.utf8.count && name.prefix(DeadLetterHeader.prefix.utf8.count).elementsEqual(DeadLetterHeader.prefix.utf8)
+        name.count > DeadLetterHeader.prefix.utf8.count
+            && name.prefix(DeadLetterHeader.prefix.utf8.count).elementsEqual(DeadLetterHeader.prefix.utf8)
     }
 
     private func bounded(_ message: String) -> String {

@@ -13,7 +13,8 @@ extension PostgresSink {
     /// all others are in. Call `reset` when the dead letters are made.
     ///
     /// If the connection is lost, the error is `service`; after `connect` the same call can be made again, whether or not the
-    /// COMMIT had reached the server: a batch that is already in is not written twice, and its refused rows are returned as they were.
+    /// COMMIT had reached the server: a batch that is already in is not written twice, and its refused rows are returned
+    /// as they were.
     /// - Parameters:
     ///   - offsets: one for each partition of which the batch has records, also rejected ones.
     ///   - rejected: what `append` rejected since the last `reset`; kept in `etl_offsets` with the batch.
