@@ -23,6 +23,8 @@ package final class Progress {
     }
 
     private let isTerminal: Bool
+    /// Lines of others on the same terminal would break the table.
+    package var drawsOverLogs: Bool { isTerminal && isatty(2) == 1 }
     private let json: Bool
     private let startedMs = monotonicMs()
     private var shownMs: Int64 = 0

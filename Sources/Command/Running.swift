@@ -13,6 +13,8 @@ package func execute(
     let run = Run(
         plan: session.plan, log: log, journal: session.journal, instance: instance, lookups: lookups, extractors: extractors,
         stages: stages, threads: threads)
+    // The table shows what goes on, and the summary what was refused and why.
+    if progress?.drawsOverLogs == true { session.journal.raise(to: .error) }
     try Signals.onStop { name in run.requestStop(name) }
     defer { progress?.finish(run) }
     try run.execute(follow: follow) { run in progress?.tick(run) }

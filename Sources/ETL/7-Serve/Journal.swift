@@ -40,6 +40,11 @@ package final class Journal: Sendable {
         settings = Mutex(Settings(level: plan.level, json: json, context: context))
     }
 
+    /// From now on only events of this level and above.
+    package func raise(to level: LoggingPlan.Level) {
+        settings.withLock { if level.rank > $0.level.rank { $0.level = level } }
+    }
+
     package func emit(_ event: some Event) {
         let (level, json, context) = settings.withLock { ($0.level, $0.json, $0.context) }
         guard event.level.rank >= level.rank else { return }
