@@ -7,7 +7,7 @@ import Testing
 @testable import ETL
 
 /// If these fail, a stage loses records, writes them twice, or mixes up the order of a key.
-@Suite struct StageMemberTests {
+@Suite(.timeLimit(.minutes(1))) struct StageMemberTests {
     static let partitions: Int32 = 3
     static let rounds = 12
     static let recordsInRound = 30
@@ -166,6 +166,53 @@ import Testing
         let found = try Self.run(faulty, log, delivery, members: 3)
         if delivery == .exactlyOnce { Self.checkExactlyOnce(found) } else { Self.checkAtLeastOnce(found) }
         if delivery == .exactlyOnce, found.out.count != Self.all.filter({ !Self.isDead($0) }).count { Issue.record("seed \(seed)") }
+    }
+
+    /// Put out of the group with a transaction open, and in again within the same poll, before anything was committed: what that poll
+    /// brought is dropped, and must come again.
+    @Test func partitionsLostAndGotBackInOnePollAreReadFromTheirStart() throws {
+        final class Other: AssignmentListener {
+            func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
+                partitions.map { _ in .earliest }
+            }
+            func revoking(_ partitions: [Int32], consumer: any LogConsumer) {}
+            func lost(_ partitions: [Int32], consumer: any LogConsumer) {}
+        }
+        let stage = Self.stage(.exactlyOnce)
+        var plan = Plan.test(stages: [stage])
+        plan.commitIntervalMs = 60_000
+        let faulty = FaultyLog()
+        let log = faulty.make([], maxPollIntervalMs: 1)
+        _ = try log.create(topics: ["in", "out", "t.s.dlq"].map { NewTopic(name: $0, partitions: 1) })
+        for topic in ["in", "out"] { try log.retain(topic: topic) }
+        let producer = try log.makeProducer(ProducerOptions(topics: ["in"], transactionalId: nil))
+        var batch = OutputBatch()
+        for n in [1, 2] {
+            batch.append(
+                OutputRecord(
+                    key: batch.arena.copy("k"), value: batch.arena.copy("{\"n\":\(n)}"),
+                    headers: UnsafeBufferPointer(start: nil, count: 0), topic: 0, partition: 0))
+        }
+        try producer.send(batch)
+        let group = plan.group(of: stage)
+        let polls = Mutex(0)
+        faulty.onPoll { log in
+            // The first poll reads; the second finds that another member came by. That one's own polls come here too.
+            guard polls.withLock({ $0 += 1; return $0 }) == 2 else { return }
+            usleep(5000)
+            do {
+                let consumer = try log.makeConsumer(ConsumerOptions(topic: "in", group: group, listener: Other()))
+                _ = try consumer.poll(timeoutMs: 0, maxRecords: 1)
+                consumer.close()
+            } catch {
+                Issue.record(error)
+            }
+        }
+        defer { faulty.release() }
+        let control = Control()
+        control.drain(to: [PartitionRange(partition: 0, first: 0, end: 2)])
+        try StageMember(context: .test(plan, log, control), stage: stage, lookups: LookupTables([])).run()
+        #expect(try everything(in: "out", of: log).map(\.value) == ["{\"n\":1}", "{\"n\":2}"])
     }
 
     /// A revocation whose commit fails, and a partition that nobody has committed yet, in one poll: its records must come again.
