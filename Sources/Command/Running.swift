@@ -10,5 +10,9 @@ package func execute(_ session: Session, log: any RecordLog, extractors: [Extrac
                   stages: stages, threads: threads)
     try Signals.onStop { name in run.requestStop(name) }
     defer { progress?.finish(run) }
-    try run.execute(follow: follow) { run in progress?.tick(run) }
+    do {
+        try run.execute(follow: follow) { run in progress?.tick(run) }
+    } catch {
+        throw ETLError(error.status, code: error.code, session.plan.secrets.redact(error.message))
+    }
 }

@@ -385,7 +385,12 @@ package final class LoadMember: AssignmentListener {
     private func start() throws(ETLError) {
         do throws(SinkError) {
             try sink.connect()
-            if context.log is MemoryLog, context.thread == 0 { try sink.forgetPositions() }
+            if context.log is MemoryLog {
+                // Before any other member looks, or it would start where an earlier process' log ended.
+                if context.thread == 0 { try sink.forgetPositions() }
+                if context.thread == 0 { context.control.markPrepared() }
+                while !context.control.isPrepared, !context.control.shouldStop { context.clock.wait(ms: 5) }
+            }
         } catch {
             throw ETLError(error.kind == .configuration ? .failed : .unreachable, code: error.code, error.message)
         }
