@@ -17,5 +17,9 @@ package func execute(
     if progress?.drawsOverLogs == true { session.journal.raise(to: .error) }
     try Signals.onStop { name in run.requestStop(name) }
     defer { progress?.finish(run) }
-    try run.execute(follow: follow) { run in progress?.tick(run) }
+    do {
+        try run.execute(follow: follow) { run in progress?.tick(run) }
+    } catch {
+        throw ETLError(error.status, code: error.code, session.plan.secrets.redact(error.message))
+    }
 }

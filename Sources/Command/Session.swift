@@ -11,7 +11,7 @@ package struct Session {
     /// Reads the topology named by `--topology` (or, by name, `--pipeline`) with `--env`, and prints what is wrong with it.
     package init(_ arguments: Arguments, _ command: Command) throws {
         plan = try Session.plan(arguments, command)
-        journal = Journal(plan.logging, context: [("topology", .string(plan.name))])
+        journal = Journal(plan.logging, context: [("topology", .string(plan.name))], secrets: plan.secrets)
     }
 
     private static func plan(_ arguments: Arguments, _ command: Command) throws -> Plan {

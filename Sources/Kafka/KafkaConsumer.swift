@@ -269,9 +269,14 @@ public final class KafkaConsumer: LogConsumer {
 
     public func commit(_ offsets: [PartitionOffset], wait: Bool) throws(LogError) {
         if offsets.isEmpty { return }
+        let what = "committing offsets of topic \(topic) to group \(group)"
+        // Without a member id the brokers would take the offsets unchecked if the group is empty.
+        guard !client.hasLostAssignment, offsets.allSatisfy({ assigned.contains($0.partition) }) else {
+            throw LogError(
+                .abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
+        }
         let list = PartitionList(topic: topic, offsets)
         let error = rd_kafka_commit(client.handle, list.pointer, wait ? 0 : 1)
-        let what = "committing offsets of topic \(topic) to group \(group)"
         if error.rawValue != 0 { throw KafkaErrors.error(error, what) }
         if wait, let (error, partition) = list.firstError { throw KafkaErrors.error(error, "\(what), partition \(partition)") }
     }

@@ -52,7 +52,8 @@ extension KafkaProducer {
         try requireTransactions()
         try throwFailure()
         do throws(LogError) {
-            try retry(for: Int64(transactionTimeoutMs) + 30_000, "committing a transaction of \(transactionalId ?? "")") {
+            // Not for longer: whoever calls it calls again, unless it was asked to stop meanwhile.
+            try retry(for: Int64(transactionTimeoutMs), "committing a transaction of \(transactionalId ?? "")") {
                 rd_kafka_commit_transaction(client.handle, $0)
             }
         } catch {
@@ -64,7 +65,7 @@ extension KafkaProducer {
         if client.voice.lastError != nil { client.voice.succeeded() }
     }
 
-    public func abort() throws(LogError) { try abort(within: Int64(transactionTimeoutMs) + 30_000) }
+    public func abort() throws(LogError) { try abort(within: Int64(transactionTimeoutMs)) }
 
     func abort(within timeoutMs: Int64) throws(LogError) {
         try checkOpen()

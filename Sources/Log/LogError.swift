@@ -25,6 +25,9 @@ public struct LogError: Error, Equatable, Sendable {
     /// The client's name of the error, e.g. `_TIMED_OUT`; empty where there is none.
     public var cause: String
 
+    /// One record is at fault, not the service: sent again it fails again, until a limit is raised or the record changed.
+    public var isOfRecord: Bool { code == "log.record_too_large" || code == "log.record_refused" }
+
     public init(_ kind: Kind, code: String, _ message: String, cause: String = "") {
         self.kind = kind
         self.code = code

@@ -18,8 +18,8 @@ let runVerb = Verb(
     let session = try Session(arguments, runVerb.command)
     let log = try session.openLog(embedded: arguments.has("embedded"))
     try session.plan.requireTopics(log, create: true)
+    // "run-": an etl-stage of the same topology on this host has slots of its own, and would have the same transactional ids.
     try execute(
         session, log: log, extractors: session.plan.extractors, stages: session.plan.stages,
-        instance: Instance(scope: session.plan.name).name, follow: arguments.has("follow"),
-        progress: Progress(format: format))
+        instance: "run-" + Instance(scope: session.plan.name).name, follow: arguments.has("follow"), progress: Progress(format: format))
 }

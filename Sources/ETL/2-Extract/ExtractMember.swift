@@ -16,6 +16,8 @@ package final class ExtractMember {
     private var outputs = OutputBatch()
     private var pending = Counters.Batch()
     private var rejected: [RowsRejected] = []
+    /// Of transactions that failed one after the other.
+    private var failures: Backoff
 
     /// Topics in the order the producer knows them.
     private static let dataTopic: Int32 = 0
@@ -26,6 +28,7 @@ package final class ExtractMember {
         self.context = context
         self.extractor = extractor
         checkpointTopic = context.plan.checkpointTopic
+        failures = Backoff(context.plan.retry)
     }
 
     /// Runs until the files are read (or, with `follow`, until asked to stop). Throws what somebody must mend first.
@@ -38,7 +41,7 @@ package final class ExtractMember {
                 let isMore = try writeTransaction()
                 if isMore { continue }
                 guard follow else { break }
-                context.clock.wait(ms: 500)
+                context.pause(ms: 500)
                 source = try openSource()
             } catch {
                 try recover(from: error)
@@ -78,8 +81,10 @@ package final class ExtractMember {
             throw LogError(.configuration, code: error.code, error.message)
         }
     }
-    /// Where the rows of the open transaction end, in each file they are from.
+    /// Where the rows of the open transaction end, in each file they are from: small files share one.
     private var reached: [String: CSVCheckpoint] = [:]
+    /// What the topic has, known without asking: right after a commit a reader may not see it yet.
+    private var committed: [String: CSVCheckpoint] = [:]
 
     private func writeRows(_ producer: any LogProducer) throws(LogError) {
         let nowMs = wallClockMs()
@@ -127,8 +132,8 @@ package final class ExtractMember {
     }
 
     private func commit(_ producer: any LogProducer) throws(LogError) {
-        for (file, checkpoint) in reached {
-            let key = outputs.arena.copy("\(extractor.name):\(file)")
+        for checkpoint in reached.values {
+            let key = outputs.arena.copy("\(extractor.name):\(checkpoint.file)")
             outputs.append(OutputRecord(key: key, value: outputs.arena.copy(checkpoint.text), headers: UnsafeBufferPointer(start: nil, count: 0),
                                         topic: Self.checkpointTopicIndex, partition: 0))
         }
@@ -140,11 +145,14 @@ package final class ExtractMember {
                 try producer.commit()
                 break
             } catch {
-                guard error.kind == .retriable else { throw error }
-                context.clock.wait(ms: backoff.next())
+                // Asked to stop, it goes without knowing: the next start asks the broker what became of it.
+                guard error.kind == .retriable, !context.control.shouldStop || backoff.attempts < 3 else { throw error }
+                context.pause(ms: backoff.next())
             }
         }
-        reached.removeAll(keepingCapacity: true)
+        committed.merge(reached) { _, new in new }
+        reached = [:]
+        failures.reset()
         context.counters.add(pending)
         for event in rejected {
             context.emit(event)
@@ -183,16 +191,18 @@ package final class ExtractMember {
                 throw LogError(.configuration, code: "topology.invalid", error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
             }
         }
+        // The new producer has ended what an earlier one left open, so that the topic's end is final now.
+        let stored = try readCheckpoints()
+        committed = Dictionary(stored.map { ($0.file, $0) }) { _, last in last }
         source = try openSource()
     }
 
     /// The files from where the last committed transaction ended.
     private func openSource() throws(LogError) -> CSVSource {
-        let stored = try readCheckpoints()
         do throws(CSVError) {
             var source = try CSVSource(extractor.csv)
-            source.resume(from: stored)
-            reached.removeAll()
+            source.resume(from: Array(committed.values))
+            reached = [:]
             return source
         } catch {
             throw LogError(.configuration, code: error.code, error.message)
@@ -223,16 +233,21 @@ package final class ExtractMember {
     private func recover(from error: LogError) throws(ETLError) {
         var error = error
         var backoff = Backoff(context.plan.retry)
+        // The first is mended at once; what fails again and again must not keep the broker busy.
+        let delay = failures.next()
+        if failures.attempts > 1 { context.pause(ms: delay) }
         while true {
             outputs.reset()
             pending = Counters.Batch()
             rejected.removeAll()
             if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
+            if error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
             if error.kind == .fenced {
                 throw ETLError(.failed, code: "extract.fenced",
-                               "extractor \(extractor.name) of \(context.plan.name) was started somewhere else, which takes over: \(error.message)")
+                               "extractor \(extractor.name) of \(context.plan.name) was started somewhere else, which takes over, or was held up for longer than a "
+                                   + "transaction may take; if there is no other, start it again, it goes on from its checkpoint: \(error.message)")
             }
-            if context.control.shouldStop && backoff.attempts > 3 { throw ETLError(error) }
+            if context.control.shouldStop, error.kind != .abortable || backoff.attempts > 0 { throw ETLError(error) }
             context.emit(ClientFailed(member: extractor.name, error: error, reaction: "going on from the last checkpoint"))
             do {
                 if error.kind == .abortable || error.kind == .retriable, let producer, backoff.attempts == 0 {
@@ -246,7 +261,7 @@ package final class ExtractMember {
                 return
             } catch let next {
                 error = next
-                context.clock.wait(ms: backoff.next())
+                context.pause(ms: backoff.next())
             }
         }
     }

@@ -28,6 +28,17 @@ package struct MemberContext {
         self.members = max(members, 1)
     }
 
+    /// Waits before something is tried again; not much longer than until the member is asked to stop.
+    package func pause(ms: Int64) {
+        var left = ms
+        while left > 0, !control.shouldStop {
+            clock.wait(ms: min(left, 100))
+            left -= 100
+        }
+        // Tries that follow each other while it stops are few, but shall not be all at once.
+        if control.shouldStop { clock.wait(ms: min(max(left, 0), 100)) }
+    }
+
     package func emit(_ event: some Event) { journal.emit(event) }
 
     /// `etl.<topology>.<stage>.<instance>-<thread>`

@@ -44,6 +44,12 @@ package struct Positions: ~Copyable {
         slots[Int(partition)].next = end
     }
 
+    /// Records and ends that were handed out but won't be processed: `rewind` must bring them again.
+    package mutating func pass(_ batch: LogBatch) {
+        for record in batch.records { reach(record.partition, record.offset + 1) }
+        for end in batch.ends { reach(end.partition, end.offset) }
+    }
+
     /// - Parameter start: the committed offset it starts from; nil: its earliest record.
     package mutating func assign(_ partition: Int32, start: Int64?) {
         if Int(partition) >= capacity { grow(to: Int(partition) + 1) }

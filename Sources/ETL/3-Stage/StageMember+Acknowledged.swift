@@ -49,16 +49,19 @@ extension StageMember {
 
     func flushAndCommit() throws(ETLError) {
         var backoff = Backoff(context.plan.retry)
-        while let clients, !acknowledged.isEmpty {
+        let startedMs = context.clock.nowMs()
+        while let clients, putOff == nil {
             do {
-                try clients.producer.flush(timeoutMs: 30_000)
-                guard let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
-                return try commitOffsets(offsets, clients, wait: true)
+                if !acknowledged.isEmpty { try clients.producer.flush(timeoutMs: 5000) }
+                // Nothing is on its way any more, so all that was processed counts, also what was committed without waiting:
+                // whether that got there nobody said.
+                acknowledged.forgetAll()
+                return try commitOffsets(positions.uncommitted(), clients, wait: true)
             } catch {
-                guard error.kind == .retriable, !context.control.shouldStop || backoff.attempts < 4 else {
+                guard error.kind == .retriable, !givesUp(error, attempts: backoff.attempts, sinceMs: startedMs) else {
                     return try recoverAtLeastOnce(error)
                 }
-                context.clock.wait(ms: backoff.next())
+                context.pause(ms: backoff.next())
             }
         }
     }
@@ -66,7 +69,8 @@ extension StageMember {
     private func commitOffsets(_ offsets: [PartitionOffset], _ clients: Clients, wait: Bool) throws(LogError) {
         let ours = offsets.filter { positions.isAssigned($0.partition) }
         if !ours.isEmpty { try clients.consumer.commit(ours, wait: wait) }
-        positions.markCommitted(ours)
+        if wait { positions.markCommitted(ours) }
+        failures.reset()
         pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
     }
 
@@ -78,15 +82,16 @@ extension StageMember {
         }
         var error = error
         var backoff = Backoff(context.plan.retry)
+        pauseAfterFailure()
         while true {
             if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
             context.emit(ClientFailed(member: stage.name, error: error, reaction: "new clients from the last commit"))
-            if context.control.shouldStop && backoff.attempts > 3 { throw ETLError(error) }
+            if context.control.shouldStop, error.kind == .retriable || backoff.attempts > 0 { throw ETLError(error) }
             do {
                 return try rebuildClients()
             } catch let next {
                 error = next
-                context.clock.wait(ms: backoff.next())
+                context.pause(ms: backoff.next())
             }
         }
     }

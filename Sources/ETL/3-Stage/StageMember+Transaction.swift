@@ -34,6 +34,8 @@ extension StageMember {
     }
 
     func failed(_ error: LogError) throws(ETLError) {
+        // What the broker refuses for its content or size it refuses each time; some tries, since neighbours may have been at fault.
+        if error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
         if isTransactional {
             try perform(.failed(error.kind), error)
         } else {
@@ -60,27 +62,42 @@ extension StageMember {
         do { try body() } catch { callbackFailure = callbackFailure ?? error }
     }
 
-    /// Does what a callback had to put off. True: positions changed, so what was polled must not be processed.
-    func recoverAfterCallback() throws(ETLError) -> Bool {
+    /// Whether a callback put something off: positions will change, so what was polled must not be processed.
+    var mustRecover: Bool { putOff != nil || machine.isRecovering }
+
+    /// Does what a callback had to put off.
+    func recoverAfterCallback() throws(ETLError) {
         if let error = putOff {
             putOff = nil
             try recoverAtLeastOnce(error)
-            return true
+        } else if machine.isRecovering {
+            try perform(.tick(nowMs: context.clock.nowMs()))
         }
-        guard machine.isRecovering else { return false }
-        try perform(.tick(nowMs: context.clock.nowMs()))
-        return true
+    }
+
+    /// Between failures that follow each other without a commit. The first is mended at once.
+    func pauseAfterFailure() {
+        let delay = failures.next()
+        if failures.attempts > 1 { context.pause(ms: delay) }
+    }
+
+    /// Asked to stop, it doesn't wait for a service that stays away: what isn't committed is read again at the next start.
+    func givesUp(_ error: LogError, attempts: Int, sinceMs: Int64) -> Bool {
+        context.control.shouldStop && error.kind != .abortable && (attempts > 3 || context.clock.nowMs() - sinceMs > 5000)
     }
 
     /// Feeds the machine an event and performs its actions until it asks for none.
     private func perform(_ event: TransactionMachine.Event, _ cause: LogError? = nil) throws(ETLError) {
         var cause = cause
         var backoff = Backoff(context.plan.retry)
+        let startedMs = context.clock.nowMs()
         var action = machine.on(event)
         while action != .nothing {
             if isInCallback, action == .rewind || action == .rebuild { return }
             if action == .stop { throw ETLError(cause ?? LogError(.configuration, code: "stage.stopped", "stage \(stage.name) was stopped")) }
             if let error = cause { context.emit(ClientFailed(member: stage.name, error: error, reaction: "\(action)")) }
+            if let error = cause, error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
+            if !isInCallback, action == .rewind || action == .rebuild { pauseAfterFailure() }
             do {
                 let isFinal = action == .begin
                 try execute(action)
@@ -90,10 +107,12 @@ extension StageMember {
             } catch {
                 cause = error
                 action = machine.on(.failed(error.kind))
-                if context.control.shouldStop && error.kind == .retriable && backoff.attempts > 3 {
-                    throw ETLError(.unreachable, code: error.code, "\(error.message); asked to stop, so given up")
+                if givesUp(error, attempts: backoff.attempts, sinceMs: startedMs) {
+                    throw ETLError(error.kind == .retriable ? .unreachable : .failed, code: error.code,
+                                   "\(error.message); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
                 }
-                if error.kind == .retriable || action == .rebuild { context.clock.wait(ms: backoff.next()) }
+                let delay = backoff.next()
+                if error.kind == .retriable, action != .rebuild { context.pause(ms: delay) }
             }
         }
     }
@@ -110,6 +129,7 @@ extension StageMember {
             inTransaction = offsets
         case .commit:
             try clients.producer.commit()
+            failures.reset()
             positions.markCommitted(inTransaction)
             pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
         case .abort: try clients.producer.abort()

@@ -26,6 +26,8 @@ package final class StageMember: AssignmentListener {
     var putOff: LogError?
     /// What a callback could not throw.
     var callbackFailure: ETLError?
+    /// Since the last commit, of what had to be undone.
+    var failures: Backoff
 
     struct Clients {
         let consumer: any LogConsumer
@@ -37,6 +39,7 @@ package final class StageMember: AssignmentListener {
         self.stage = stage
         self.lookups = lookups
         machine = TransactionMachine(commitIntervalMs: Int64(context.plan.commitIntervalMs))
+        failures = Backoff(context.plan.retry)
     }
 
     /// Runs until asked to stop or, when draining, until the group has reached the end. Throws what somebody must mend first.
@@ -60,10 +63,11 @@ package final class StageMember: AssignmentListener {
     /// Runs the steps over a batch and sends what they gave. False: it failed, and everything since the last commit was undone.
     private func process(_ batch: LogBatch) throws(ETLError) -> Bool {
         guard !batch.records.isEmpty || !batch.ends.isEmpty else { return true }
-        guard try beginIfNeeded(), let clients else { return false }
+        // Positions move first, so that a transaction that can't begin is undone by going back like any other.
         work?.run(batch.records, positions: &positions, outputs: &outputs, report: &pending)
         for end in batch.ends { positions.reach(end.partition, end.offset) }
         defer { outputs.reset() }
+        guard try beginIfNeeded(), let clients else { return false }
         do {
             if outputs.count > 0 { try clients.producer.send(outputs) }
         } catch {
@@ -79,7 +83,10 @@ package final class StageMember: AssignmentListener {
         do {
             let batch = try clients?.consumer.poll(timeoutMs: waitMs, maxRecords: 5000) ?? nothing
             if let callbackFailure { throw callbackFailure }
-            return try recoverAfterCallback() ? nothing : batch
+            guard mustRecover else { return batch }
+            positions.pass(batch)
+            try recoverAfterCallback()
+            return nothing
         } catch let error as LogError {
             try failed(error)
             return nothing

@@ -47,11 +47,11 @@ package final class LoadMember: AssignmentListener {
             try load(batch)
             if isDue { try flush() }
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
-                try flush(finally: true)
+                try flush()
                 if end.groupHasReached(context) { break }
             }
         }
-        try flush(finally: true)
+        try flush()
         context.emit(MemberStopped(role: "stage", member: stage.name, records: context.counters.now.received))
     }
 
@@ -88,11 +88,11 @@ package final class LoadMember: AssignmentListener {
     // MARK: Writing
 
     /// Rows, then dead letters with the group's offsets. After this, nothing is buffered, whatever happened.
-    private func flush(finally: Bool = false) throws(ETLError) {
+    private func flush() throws(ETLError) {
         guard resyncReason == nil else { return }
         let moved = positions.uncommitted()
         if sink.rows == 0 && rejectedHere.isEmpty {
-            if !moved.isEmpty { commitGroup(moved, wait: finally) }
+            if !moved.isEmpty { commitGroup(moved) }
             return
         }
         let offsets = moved.map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
@@ -113,7 +113,7 @@ package final class LoadMember: AssignmentListener {
         if letters.count > 0 {
             guard sendLetters(moved) else { return }
         } else {
-            commitGroup(moved, wait: finally)
+            commitGroup(moved)
         }
         pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
         clearBuffers()
@@ -127,10 +127,11 @@ package final class LoadMember: AssignmentListener {
         bufferedSinceMs = nil
     }
 
-    /// The group's offset is a hint where no dead letters hang on it, so a failure to commit it is no failure.
-    private func commitGroup(_ offsets: [PartitionOffset], wait: Bool) {
+    /// The group's offset is a hint where no dead letters hang on it, so a failure to commit it is no failure. It waits, because a
+    /// commit still on its way could come after the next transaction's and set the group back behind dead letters that were sent.
+    private func commitGroup(_ offsets: [PartitionOffset]) {
         do {
-            try consumer?.commit(offsets, wait: wait)
+            try consumer?.commit(offsets, wait: true)
             positions.markCommitted(offsets)
         } catch {
             context.emit(ClientFailed(member: stage.name, error: error, reaction: "the group's offset will be committed later"))
@@ -149,8 +150,8 @@ package final class LoadMember: AssignmentListener {
                 do {
                     try producer.commit()
                     break
-                } catch where error.kind == .retriable && backoff.attempts < 20 {
-                    context.clock.wait(ms: backoff.next())
+                } catch where error.kind == .retriable && backoff.attempts < (context.control.shouldStop ? 1 : 20) {
+                    context.pause(ms: backoff.next())
                 }
             }
             positions.markCommitted(offsets)
@@ -215,7 +216,9 @@ package final class LoadMember: AssignmentListener {
         var reason = reason
         while true {
             clearBuffers()
-            resyncReason = nil
+            // Stays set until all is in place: positions are still beyond what Postgres has, and a rebalance or the end of the
+            // process, which come in between, must not commit them to the group.
+            resyncReason = reason
             do {
                 try makeClients()
                 let partitions = positions.assigned
@@ -223,8 +226,8 @@ package final class LoadMember: AssignmentListener {
                 if !sink.isConnected { try sink.connect() }
                 try seekToStored(partitions)
                 try consumer?.resume(partitions)
-                if resyncReason == nil { break }
-                reason = resyncReason ?? reason
+                resyncReason = nil
+                break
             } catch let failure as SinkError {
                 if failure.kind == .configuration { throw ETLError(.failed, code: failure.code, failure.message) }
                 reason = failure.message
@@ -244,11 +247,24 @@ package final class LoadMember: AssignmentListener {
             if backoff.isNotable {
                 context.emit(ServiceAway(member: stage.name, service: "Postgres or Kafka", reason: reason, attempt: backoff.attempts, retryInMs: delay))
             }
-            // Polls what is paused: nothing comes, but the group sees a living member.
-            _ = try? consumer?.poll(timeoutMs: Int32(clamping: max(delay, 1)), maxRecords: 1)
-            if consumer == nil { context.clock.wait(ms: delay) }
+            try keepMembership(ms: delay)
         }
         if backoff.attempts > 0 { context.emit(ServiceBack(member: stage.name, service: "Postgres and Kafka", attempts: backoff.attempts)) }
+    }
+
+    /// Waits, polling: what comes is dropped, since all is read again from where Postgres stands, but the group sees a living member.
+    private func keepMembership(ms: Int64) throws(ETLError) {
+        let end = context.clock.nowMs() + max(ms, 1)
+        repeat {
+            guard let consumer else { return context.pause(ms: end - context.clock.nowMs()) }
+            do {
+                _ = try consumer.poll(timeoutMs: Int32(clamping: min(max(end - context.clock.nowMs(), 1), 100)), maxRecords: 1)
+            } catch {
+                try consumerFailed(error)
+                context.pause(ms: end - context.clock.nowMs())
+            }
+            if let callbackFailure { throw callbackFailure }
+        } while context.clock.nowMs() < end && !context.control.shouldStop
     }
 
     private func seekToStored(_ partitions: [Int32]) throws {
@@ -344,7 +360,7 @@ package final class LoadMember: AssignmentListener {
 
     package func revoking(_ partitions: [Int32], consumer: any LogConsumer) {
         do {
-            try flush(finally: true)
+            try flush()
         } catch {
             callbackFailure = callbackFailure ?? error
         }
@@ -382,7 +398,12 @@ package final class LoadMember: AssignmentListener {
         while true {
             do throws(SinkError) {
                 try sink.connect()
-                if context.log is MemoryLog, context.thread == 0 { try sink.forgetPositions() }
+                if context.log is MemoryLog {
+                    // Before any other member looks, or it would start where an earlier process' log ended.
+                    if context.thread == 0 { try sink.forgetPositions() }
+                    if context.thread == 0 { context.control.markPrepared() }
+                    while !context.control.isPrepared, !context.control.shouldStop { context.clock.wait(ms: 5) }
+                }
                 return
             } catch {
                 let isAway = error.kind != .configuration

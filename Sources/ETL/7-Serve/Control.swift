@@ -7,7 +7,13 @@ package final class Control: Sendable {
     private let ends = Mutex<[PartitionRange]?>(nil)
     private let endsKnown = Atomic<Bool>(false)
 
+    private let prepared = Atomic<Bool>(false)
+
     package init() {}
+
+    /// What the first of several members does once for all of them is done.
+    package func markPrepared() { prepared.store(true, ordering: .releasing) }
+    package var isPrepared: Bool { prepared.load(ordering: .acquiring) }
 
     /// Finish what is in hand, commit, leave.
     package func requestStop() { stop.store(true, ordering: .relaxed) }

@@ -26,18 +26,21 @@ package final class Journal: Sendable {
         var level: LoggingPlan.Level
         var json: Bool
         var context: [(String, FieldValue)]
+        var secrets: Secrets
     }
     private let settings: Mutex<Settings>
 
-    /// - Parameter context: fields of every line, e.g. topology and instance.
-    package init(_ plan: LoggingPlan, context: [(String, FieldValue)] = []) {
+    /// - Parameters:
+    ///   - context: fields of every line, e.g. topology and instance.
+    ///   - secrets: what no line may show, whoever's words it quotes.
+    package init(_ plan: LoggingPlan, context: [(String, FieldValue)] = [], secrets: Secrets = Secrets()) {
         let json: Bool =
             switch plan.format {
             case .json: true
             case .text: false
             case .automatic: isatty(2) == 0
             }
-        settings = Mutex(Settings(level: plan.level, json: json, context: context))
+        settings = Mutex(Settings(level: plan.level, json: json, context: context, secrets: secrets))
     }
 
     /// From now on only events of this level and above.
@@ -46,7 +49,7 @@ package final class Journal: Sendable {
     }
 
     package func emit(_ event: some Event) {
-        let (level, json, context) = settings.withLock { ($0.level, $0.json, $0.context) }
+        let (level, json, context, secrets) = settings.withLock { ($0.level, $0.json, $0.context, $0.secrets) }
         guard event.level.rank >= level.rank else { return }
         var line = ""
         let fields = context + event.fields
@@ -66,7 +69,7 @@ package final class Journal: Sendable {
             if !shown.isEmpty { line += "  " + shown.map { "\($0.0)=\($0.1.text)" }.joined(separator: " ") }
             line += "\n"
         }
-        writeAll(line, to: 2)
+        writeAll(secrets.redact(line), to: 2)
     }
 
     /// Now, as RFC 3339 in UTC with milliseconds.

@@ -128,7 +128,8 @@ package final class Run: Sendable {
             }
             finished(index, nil)
         } catch {
-            finished(index, error)
+            // The log in memory is shut down to end a wait that nobody will end any more: that was asked for.
+            finished(index, error.code == "log.shut_down" && part.control.shouldStop ? nil : error)
         }
     }
 
@@ -161,7 +162,8 @@ package final class Run: Sendable {
             tick(self)
             clock.wait(ms: 50)
         }
-        updateLag()
+        // After a stop nobody waits for a broker that may be why it stopped.
+        if !state.withLock({ $0.stopping }) { updateLag() }
     }
 
     /// Gives a goal to each stage whose writers in this process have all finished.

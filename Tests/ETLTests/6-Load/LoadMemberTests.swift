@@ -1,0 +1,101 @@
+import Bytes
+import Log
+import Postgres
+import Synchronization
+import TestServices
+import Testing
+
+@testable import ETL
+
+/// If these fail, a loader loses rows or dead letters, or writes them twice.
+@Suite(.timeLimit(.minutes(2))) struct LoadMemberTests {
+    static let records = 200
+    /// These can't be rows: the sink rejects the first kind, the server refuses the second.
+    static func isRejected(_ n: Int) -> Bool { n % 50 == 7 }
+    static func isRefused(_ n: Int) -> Bool { n % 50 == 9 }
+
+    static func prepare(_ faulty: FaultyLog, _ faults: [Fault], _ fixture: PostgresFixture, port: Int? = nil) throws
+        -> (log: MemoryLog, plan: Plan, stage: StagePlan, sink: PostgresPlan)
+    {
+        try fixture.admin.execute("CREATE TABLE t (id bigint PRIMARY KEY, CHECK (id >= 0))")
+        var sink = fixture.plan(url: port.map { "postgres://etl:etl-secret@127.0.0.1:\($0)/etl?sslmode=disable&gssencmode=disable&options=-csearch_path%3D\(fixture.schema)" })
+        sink.batchMs = 1
+        let stage = StagePlan(
+            name: "l", from: "in", threads: 1, delivery: .exactlyOnce, steps: [], ending: .postgres(sink), position: place(1))
+        let log = faulty.make(faults)
+        _ = try log.create(topics: ["in", "t.l.dlq"].map { NewTopic(name: $0, partitions: 1) })
+        for topic in ["in", "t.l.dlq"] { try log.retain(topic: topic) }
+        return (log, .test(stages: [stage]), stage, sink)
+    }
+
+    static func write(_ range: Range<Int>, to log: MemoryLog) throws(LogError) {
+        let producer = try log.makeProducer(ProducerOptions(topics: ["in"], transactionalId: FaultyLog.ownId))
+        try producer.begin()
+        var batch = OutputBatch()
+        for n in range {
+            let value = isRejected(n) ? "{\"id\":\"x\(n)\"}" : isRefused(n) ? "{\"id\":-\(n)}" : "{\"id\":\(n)}"
+            batch.append(
+                OutputRecord(
+                    key: batch.arena.copy("\(n)"), value: batch.arena.copy(value),
+                    headers: UnsafeBufferPointer(start: nil, count: 0), topic: 0, partition: 0))
+        }
+        try producer.send(batch)
+        try producer.commit()
+        producer.close()
+    }
+
+    static func check(_ log: MemoryLog, _ fixture: PostgresFixture) throws {
+        let all = 0..<records
+        #expect(
+            try fixture.column("SELECT id FROM t ORDER BY id").map { $0.flatMap { Int($0) } }
+                == all.filter { !isRejected($0) && !isRefused($0) })
+        #expect(
+            try everything(in: "t.l.dlq", of: log).compactMap { Int($0.key) }.sorted() == all.filter { isRejected($0) || isRefused($0) })
+    }
+
+    @Test(arguments: Fault.all([.poll, .begin, .send, .sendOffsets, .commit, .commitOffsets], at: [1, 2]))
+    func everyRowAndDeadLetterOnceWhateverFails(_ fault: Fault) throws {
+        let fixture = try PostgresFixture()
+        let faulty = FaultyLog()
+        let (log, plan, stage, sink) = try Self.prepare(faulty, [fault], fixture)
+        // A round of 20 with each poll, so that there are batches with and without dead letters.
+        let next = Mutex(0)
+        faulty.onPoll { log in
+            let start = next.withLock { next in
+                defer { next = min(next + 20, Self.records) }
+                return next
+            }
+            if start < Self.records { do { try Self.write(start..<start + 20, to: log) } catch { Issue.record(error) } }
+        }
+        defer { faulty.release() }
+        let control = Control()
+        control.drain(to: [PartitionRange(partition: 0, first: 0, end: Int64(Self.records + Self.records / 20))])
+        try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run()
+        try Self.check(log, fixture)
+    }
+
+    /// Postgres goes away with the first batch, and the loader is stopped while it waits: the group must not be ahead of Postgres.
+    @Test func aStopWhilePostgresIsAwayCommitsNothing() throws {
+        let fixture = try PostgresFixture()
+        let proxy = try PostgresProxy(target: fixture.server.port)
+        let faulty = FaultyLog()
+        let (log, plan, stage, sink) = try Self.prepare(faulty, [], fixture, port: proxy.port)
+        try Self.write(0..<Self.records, to: log)
+        let control = Control()
+        let polls = Mutex(0)
+        faulty.onPoll { _ in
+            let count = polls.withLock { $0 += 1; return $0 }
+            // The second brings the records; the connection breaks in their COMMIT, and no other can be made.
+            if count == 2 {
+                proxy.fail(.beforeCommit)
+                proxy.close()
+            }
+            if count == 10 { control.requestStop() }
+        }
+        defer { faulty.release() }
+        let error = #expect(throws: ETLError.self) { try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run() }
+        #expect(error?.status == .unreachable)
+        #expect(try log.committedOffsets(group: plan.group(of: stage), topic: "in") == [nil])
+        #expect(try fixture.column("SELECT count(*) FROM t") == ["0"])
+    }
+}
