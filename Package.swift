@@ -57,7 +57,7 @@ let package = Package(
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command"], swiftSettings: swift),
         .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
-        .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
+        .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
