@@ -162,27 +162,31 @@ class Chaos:
 
     def kill(self, name):
         self.revive(name)
-        if name == "extractor":  # lives a moment only: within its life, not after it
-            self.tend_for(self.rng.uniform(0.01, 0.2))
-        elif self.at_work(name):
-            self.tend_for(self.rng.uniform(0, 0.1))
+        if self.rng.random() < 0.85:
+            self.in_transaction(name)
+            self.tend_for(self.rng.uniform(0, 0.05))
+        else:
+            self.tend_for(self.rng.uniform(0, 1))
         if name in self.fleet.living and self.fleet.kill(name):
             self.count(f"kill -9 {name.partition('#')[0]}")
             self.later(self.rng.uniform(0, 0.6), lambda: self.revive(name))
             return True
         return False
 
-    def at_work(self, name, timeout_s=12):
-        """Waits until a process works rather than waits: most moments are idle, and to be killed then is no test. After a kill its
-        group, and what stands behind it, pauses for the session timeout."""
-        end = time.monotonic() + timeout_s
-        while time.monotonic() < end:
-            before = self.fleet.ticks(name)
-            self.tend_for(0.015)
-            if self.fleet.ticks(name) > before:
-                return True
-        self.count("(killed while idle)")
-        return False
+    def in_transaction(self, name, timeout_s=12):
+        """Waits until a process is most likely amid a transaction: the topic it writes (the loader: reads) has just grown by more
+        than the markers that end one. To be killed while idle is no test, and most moments are idle: after a kill the group, and
+        all that stands behind it, waits for the session timeout."""
+        stage = name.partition("#")[0]
+        topic = expect.TOPICS[min(["extractor", *expect.STAGES].index(stage), len(expect.TOPICS) - 1)]
+        end, before = time.monotonic() + timeout_s, self.kafka.end(topic)
+        while time.monotonic() < end and name in self.fleet.living:
+            self.tend()
+            now = self.kafka.end(topic)
+            if now is not None and before is not None and now > before + 6:
+                return
+            before = now if before is None else before
+        self.count("(no transaction came before the kill)")
 
     def join_or_leave(self):
         """The second instance of a stage comes or, in an orderly way, goes."""
@@ -246,7 +250,6 @@ class Chaos:
                 self.join_or_leave()
             if victim == "enrich" and "enrich#b" in self.fleet.living and self.rng.random() < 0.5:
                 victim = "enrich#b"
-            self.tend_for(self.rng.uniform(0, 1.0) if victim != "extractor" else 0)
             for _ in range(20):
                 if self.kill(victim):
                     break

@@ -86,15 +86,6 @@ class Fleet:
             del self.living[name]
         return ended
 
-    def ticks(self, name):
-        """The processor time a process has used, in hundredths of a second; 0 if it doesn't live."""
-        try:
-            stat = Path(f"/proc/{self.living[name].pid}/stat").read_text()
-        except (KeyError, FileNotFoundError):
-            return 0
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return int(user) + int(system)
-
     def kill(self, name):
         """kill -9; False where it had just ended by itself."""
         process = self.living[name]

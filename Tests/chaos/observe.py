@@ -3,7 +3,8 @@ import time
 from dataclasses import dataclass
 
 import psycopg
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 
 @dataclass
@@ -20,6 +21,16 @@ class Seen:
 class Kafka:
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+
+    def end(self, topic, partitions=6):
+        """How many records were ever written to a topic, those of open transactions too; None while a broker is away."""
+        latest = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in range(partitions)}
+        try:
+            asked = self.admin.list_offsets(latest, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=1)
+            return sum(answer.result().offset for answer in asked.values())
+        except KafkaException:
+            return None
 
     def consumer(self, group, isolation="read_committed"):
         return Consumer({

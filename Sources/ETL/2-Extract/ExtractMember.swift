@@ -72,14 +72,14 @@ package final class ExtractMember {
         rowMemory.reset()
         do throws(CSVError) {
             let found = try source?.next(into: &batch, arena: &rowMemory, maxRows: 5000, maxBytes: 4 << 20) ?? false
-            if found, let checkpoint = try source?.checkpoint() { latest = checkpoint }
+            if found, let checkpoint = try source?.checkpoint() { reached[checkpoint.file] = checkpoint }
             return found
         } catch {
             throw LogError(.configuration, code: error.code, error.message)
         }
     }
-    /// Where the rows written so far end.
-    private var latest: CSVCheckpoint?
+    /// Where the rows of the open transaction end, in each file they are from.
+    private var reached: [String: CSVCheckpoint] = [:]
 
     private func writeRows(_ producer: any LogProducer) throws(LogError) {
         let nowMs = wallClockMs()
@@ -127,13 +127,13 @@ package final class ExtractMember {
     }
 
     private func commit(_ producer: any LogProducer) throws(LogError) {
-        if let latest {
-            let key = outputs.arena.copy("\(extractor.name):\(latest.file)")
-            outputs.append(OutputRecord(key: key, value: outputs.arena.copy(latest.text), headers: UnsafeBufferPointer(start: nil, count: 0),
+        for (file, checkpoint) in reached {
+            let key = outputs.arena.copy("\(extractor.name):\(file)")
+            outputs.append(OutputRecord(key: key, value: outputs.arena.copy(checkpoint.text), headers: UnsafeBufferPointer(start: nil, count: 0),
                                         topic: Self.checkpointTopicIndex, partition: 0))
-            defer { outputs.reset() }
-            try producer.send(outputs)
         }
+        defer { outputs.reset() }
+        try producer.send(outputs)
         var backoff = Backoff(context.plan.retry)
         while true {
             do {
@@ -144,6 +144,7 @@ package final class ExtractMember {
                 context.clock.wait(ms: backoff.next())
             }
         }
+        reached.removeAll(keepingCapacity: true)
         context.counters.add(pending)
         for event in rejected {
             context.emit(event)
@@ -191,7 +192,7 @@ package final class ExtractMember {
         do throws(CSVError) {
             var source = try CSVSource(extractor.csv)
             source.resume(from: stored)
-            latest = nil
+            reached.removeAll()
             return source
         } catch {
             throw LogError(.configuration, code: error.code, error.message)

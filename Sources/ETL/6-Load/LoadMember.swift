@@ -367,16 +367,34 @@ package final class LoadMember: AssignmentListener {
     // MARK: Clients
 
     private func start() throws(ETLError) {
-        do throws(SinkError) {
-            try sink.connect()
-            if context.log is MemoryLog, context.thread == 0 { try sink.forgetPositions() }
-        } catch {
-            throw ETLError(error.kind == .configuration ? .failed : .unreachable, code: error.code, error.message)
-        }
+        try connectSink()
         do throws(LogError) {
             try makeClients()
         } catch {
             throw ETLError(error)
+        }
+    }
+
+    /// Waits a little for a Postgres that is just starting; then whoever runs the process should know.
+    private func connectSink() throws(ETLError) {
+        var backoff = Backoff(context.plan.retry)
+        let patienceEndsMs = context.clock.nowMs() + 10_000
+        while true {
+            do throws(SinkError) {
+                try sink.connect()
+                if context.log is MemoryLog, context.thread == 0 { try sink.forgetPositions() }
+                return
+            } catch {
+                let isAway = error.kind != .configuration
+                guard isAway, context.clock.nowMs() < patienceEndsMs, !context.control.shouldStop else {
+                    throw ETLError(isAway ? .unreachable : .failed, code: error.code, error.message)
+                }
+                let delay = backoff.next()
+                if backoff.isNotable {
+                    context.emit(ServiceAway(member: stage.name, service: "Postgres", reason: error.message, attempt: backoff.attempts, retryInMs: delay))
+                }
+                context.clock.wait(ms: min(delay, 1000))
+            }
         }
     }
 
