@@ -4,8 +4,9 @@ public import Log
 /// What is asked of brokers outside any stage; each call with a short-lived client of its own.
 extension KafkaLog {
     /// A connected client for questions. A consumer's: it can't make topics by asking for them.
-    func inquirer(group: String? = nil) throws(LogError) -> Client {
+    func inquirer(group: String? = nil, committed: Bool = true) throws(LogError) -> Client {
         let properties = try consumerConfiguration(clientId: "etl-admin", memoryBytes: 1 << 20, group: group)
+        if !committed { try properties.set("isolation.level", "read_uncommitted") }
         let client = try Client(RD_KAFKA_CONSUMER, properties, servers: servers, log: log)
         try client.connect(timeoutMs: connectTimeoutMs)
         return client
@@ -16,8 +17,12 @@ extension KafkaLog {
         return try topics.map { topic throws(LogError) in try client.describe(topic, timeoutMs: connectTimeoutMs) }
     }
 
-    public func offsets(topic: String) throws(LogError) -> [PartitionRange] {
-        let client = try inquirer()
+    public func offsets(topic: String) throws(LogError) -> [PartitionRange] { try ranges(topic, committed: true) }
+
+    public func writtenOffsets(topic: String) throws(LogError) -> [PartitionRange] { try ranges(topic, committed: false) }
+
+    private func ranges(_ topic: String, committed: Bool) throws(LogError) -> [PartitionRange] {
+        let client = try inquirer(committed: committed)
         guard let description = try client.describe(topic, timeoutMs: connectTimeoutMs) else { throw missing(topic) }
         return try (0..<description.partitions).map { partition throws(LogError) in
             try client.range(topic: topic, partition: partition, timeoutMs: 30_000)
@@ -124,7 +129,7 @@ extension KafkaLog {
 }
 
 extension Client {
-    /// First offset and committed end (ListOffsets as a read-committed client asks it answers with the last stable offset).
+    /// First offset and end (ListOffsets as a read-committed client asks it answers with the last stable offset).
     func range(topic: String, partition: Int32, timeoutMs: Int64) throws(LogError) -> PartitionRange {
         let deadline = Deadline(timeoutMs)
         while true {

@@ -105,6 +105,12 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
         return try topic(name).partitions.map { PartitionRange(partition: $0.index, first: $0.first, end: $0.stable) }
     }
 
+    public func writtenOffsets(topic name: String) throws(LogError) -> [PartitionRange] {
+        monitor.enter()
+        defer { monitor.leave() }
+        return try topic(name).partitions.map { PartitionRange(partition: $0.index, first: $0.first, end: $0.next) }
+    }
+
     public func committedOffsets(group: String, topic name: String) throws(LogError) -> [Int64?] {
         monitor.enter()
         defer { monitor.leave() }

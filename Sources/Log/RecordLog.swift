@@ -15,6 +15,9 @@ public protocol RecordLog: AnyObject, Sendable {
     func create(topics: [NewTopic]) throws(LogError) -> [TopicCreation]
     /// First and end offset of each partition of a topic. `end` is where a read-committed reader ends now.
     func offsets(topic: String) throws(LogError) -> [PartitionRange]
+    /// Like `offsets`, but `end` counts everything that was written: records of open transactions too, and of those just
+    /// committed, which a broker shows to readers a moment after it has told the writer so.
+    func writtenOffsets(topic: String) throws(LogError) -> [PartitionRange]
     /// The offsets a group has committed for each partition of a topic (stable: no transaction is pending on them); nil: none.
     func committedOffsets(group: String, topic: String) throws(LogError) -> [Int64?]
 }

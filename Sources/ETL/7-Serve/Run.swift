@@ -166,12 +166,13 @@ package final class Run: Sendable {
         if !state.withLock({ $0.stopping }) { updateLag() }
     }
 
-    /// Gives a goal to each stage whose writers in this process have all finished.
+    /// Gives a goal to each stage whose writers in this process have all finished: everything they have written, also what the
+    /// broker doesn't show to readers yet.
     private func drain(_ running: [Int], _ draining: inout Set<Int>) {
         for (index, part) in parts.enumerated() where !draining.contains(index) {
             guard let topic = part.reads else { continue }
             let hasWriters = parts.indices.contains { parts[$0].writes == topic && running[$0] > 0 }
-            guard !hasWriters, let ranges = try? log.offsets(topic: topic) else { continue }
+            guard !hasWriters, let ranges = try? log.writtenOffsets(topic: topic) else { continue }
             part.control.drain(to: ranges)
             draining.insert(index)
         }
