@@ -21,5 +21,6 @@ let runVerb = Verb(
     // "run-": an etl-stage of the same topology on this host has slots of its own, and would have the same transactional ids.
     try execute(
         session, log: log, extractors: session.plan.extractors, stages: session.plan.stages,
-        instance: "run-" + Instance(scope: session.plan.name).name, follow: arguments.has("follow"), progress: Progress(format: format))
+        instance: "run-" + Instance(scope: session.plan.name).name, follow: arguments.has("follow"),
+        progress: Progress(format: format))
 }

@@ -61,7 +61,7 @@ let topicsVerb = Verb(
     if failures > 0 {
         throw ETLError(
             .failed, code: "topics.wrong",
-            "\(failures) of \(rows.count) topics \(failures == 1 ? "isn't as the topology needs it" : "aren't as the topology needs them")"
+            "\(failures) of \(rows.count) topics \(failures == 1 ? "isn't" : "aren't") as the topology says"
                 + (what == "check" ? "; 'etl topics create' makes the missing ones" : ""))
     }
 }

@@ -54,7 +54,9 @@ package final class ExtractMember {
 
     /// Rows for about one commit interval, with the checkpoint behind them. False: there are no more rows.
     private func writeTransaction() throws(LogError) -> Bool {
-        guard let producer else { throw LogError(.fatal, code: "log.closed", "the producer of extractor \(extractor.name) is closed") }
+        guard let producer else {
+            throw LogError(.fatal, code: "log.closed", "the producer of extractor \(extractor.name) is closed")
+        }
         let startedMs = context.clock.nowMs()
         var isOpen = false
         var isMore = true
@@ -92,8 +94,9 @@ package final class ExtractMember {
         let none = UnsafeRawBufferPointer(start: nil, count: 0)
         for row in batch.rows {
             let partition = Int32(truncatingIfNeeded: (row.row - 1) % inputPartitions)
-            let record = LogRecord(key: none, value: row.json, headers: UnsafeBufferPointer(start: nil, count: 0), partition: partition,
-                                   offset: row.row, timestamp: nowMs)
+            let record = LogRecord(
+                key: none, value: row.json, headers: UnsafeBufferPointer(start: nil, count: 0), partition: partition,
+                offset: row.row, timestamp: nowMs)
             pending.received += 1
             switch program?.run(record, into: &outputs) {
             case .out: pending.written += 1
@@ -104,10 +107,15 @@ package final class ExtractMember {
         for row in batch.badRows {
             pending.received += 1
             guard extractor.csv.onBadRow == .deadLetter else {
-                throw LogError(.configuration, code: row.code.rawValue,
-                               "\(row.file):\(row.line): row \(row.row): \(row.message); mend the row, or write 'on_bad_row: dead_letter' to go on without it")
+                throw LogError(
+                    .configuration, code: row.code.rawValue,
+                    "\(row.file):\(row.line): row \(row.row): \(row.message); "
+                        + "mend the row, or write 'on_bad_row: dead_letter' to go on without it"
+                )
             }
-            letters?.append(row: row.raw, file: row.file, number: row.row, code: row.code.rawValue, message: row.message, nowMs: nowMs, to: &outputs)
+            letters?.append(
+                row: row.raw, file: row.file, number: row.row, code: row.code.rawValue, message: row.message, nowMs: nowMs,
+                to: &outputs)
             note(row.file, row.row, row.code.rawValue, row.message)
         }
         defer { outputs.reset() }
@@ -118,7 +126,9 @@ package final class ExtractMember {
     @inline(never)
     private func reject(_ row: CSVRow, _ nowMs: Int64) {
         guard let failure = program?.failure else { return }
-        letters?.append(row: row.json, file: batch.file, number: row.row, code: failure.code.rawValue, message: failure.message, nowMs: nowMs, to: &outputs)
+        letters?.append(
+            row: row.json, file: batch.file, number: row.row, code: failure.code.rawValue, message: failure.message, nowMs: nowMs,
+            to: &outputs)
         note(batch.file, row.row, failure.code.rawValue, failure.message)
     }
 
@@ -134,8 +144,10 @@ package final class ExtractMember {
     private func commit(_ producer: any LogProducer) throws(LogError) {
         for checkpoint in reached.values {
             let key = outputs.arena.copy("\(extractor.name):\(checkpoint.file)")
-            outputs.append(OutputRecord(key: key, value: outputs.arena.copy(checkpoint.text), headers: UnsafeBufferPointer(start: nil, count: 0),
-                                        topic: Self.checkpointTopicIndex, partition: 0))
+            outputs.append(
+                OutputRecord(
+                    key: key, value: outputs.arena.copy(checkpoint.text), headers: UnsafeBufferPointer(start: nil, count: 0),
+                    topic: Self.checkpointTopicIndex, partition: 0))
         }
         defer { outputs.reset() }
         try producer.send(outputs)
@@ -156,8 +168,10 @@ package final class ExtractMember {
         context.counters.add(pending)
         for event in rejected {
             context.emit(event)
-            context.counters.add(Counters.Rejection(code: event.code, step: "csv", reason: event.reason, place: "\(event.file), row \(event.row)",
-                                                    count: event.count))
+            context.counters.add(
+                Counters.Rejection(
+                    code: event.code, step: "csv", reason: event.reason, place: "\(event.file), row \(event.row)",
+                    count: event.count))
         }
         pending = Counters.Batch()
         rejected.removeAll(keepingCapacity: true)
@@ -174,21 +188,26 @@ package final class ExtractMember {
     }
 
     private func open() throws(LogError) {
-        let made = try context.log.makeProducer(ProducerOptions(
-            topics: [extractor.to, context.plan.deadLetterTopic(of: extractor.name), checkpointTopic],
-            // Without instance: two processes on the same files would write every row twice, so the later one ends the earlier.
-            transactionalId: "etl.\(context.plan.name).\(extractor.name)", memoryBytes: context.producerBytes,
-            clientId: context.clientId(extractor.name)))
+        let made = try context.log.makeProducer(
+            ProducerOptions(
+                topics: [extractor.to, context.plan.deadLetterTopic(of: extractor.name), checkpointTopic],
+                // Without instance: two processes on the same files would write every row twice, so the later one ends the earlier.
+                transactionalId: "etl.\(context.plan.name).\(extractor.name)", memoryBytes: context.producerBytes,
+                clientId: context.clientId(extractor.name)))
         producer = made
         let counts = made.partitionCounts
-        letters = DeadLetterWriter(topology: context.plan.name, stage: extractor.name, topic: extractor.csv.path, outputTopic: Self.deadTopic,
-                                   outputPartitions: counts[Int(Self.deadTopic)])
+        letters = DeadLetterWriter(
+            topology: context.plan.name, stage: extractor.name, topic: extractor.csv.path, outputTopic: Self.deadTopic,
+            outputPartitions: counts[Int(Self.deadTopic)])
         if program == nil {
             do {
-                program = try StageProgram.compile(stage: extractor.keyStage ?? extractor.emptyStage, lookups: LookupTables(),
-                                                   inputPartitions: counts[Int(Self.dataTopic)], outputPartitions: counts[Int(Self.dataTopic)])
+                program = try StageProgram.compile(
+                    stage: extractor.keyStage ?? extractor.emptyStage, lookups: LookupTables(),
+                    inputPartitions: counts[Int(Self.dataTopic)], outputPartitions: counts[Int(Self.dataTopic)])
             } catch {
-                throw LogError(.configuration, code: "topology.invalid", error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
+                throw LogError(
+                    .configuration, code: "topology.invalid",
+                    error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
             }
         }
         // The new producer has ended what an earlier one left open, so that the topic's end is final now.
@@ -243,9 +262,12 @@ package final class ExtractMember {
             if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
             if error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
             if error.kind == .fenced {
-                throw ETLError(.failed, code: "extract.fenced",
-                               "extractor \(extractor.name) of \(context.plan.name) was started somewhere else, which takes over, or was held up for longer than a "
-                                   + "transaction may take; if there is no other, start it again, it goes on from its checkpoint: \(error.message)")
+                throw ETLError(
+                    .failed, code: "extract.fenced",
+                    "extractor \(extractor.name) of \(context.plan.name) was started somewhere else, which takes over, "
+                        + "or was held up for longer than a transaction may take; if there is no other, start it again, "
+                        + "it goes on from its checkpoint: \(error.message)"
+                )
             }
             if context.control.shouldStop, error.kind != .abortable || backoff.attempts > 0 { throw ETLError(error) }
             context.emit(ClientFailed(member: extractor.name, error: error, reaction: "going on from the last checkpoint"))

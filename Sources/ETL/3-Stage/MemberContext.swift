@@ -15,8 +15,10 @@ package struct MemberContext {
     /// Members that share this process' memory budget.
     package let members: Int
 
-    package init(plan: Plan, log: any RecordLog, journal: Journal, counters: Counters, control: Control, clock: any Clock = SystemClock(),
-                 instance: String, thread: Int = 0, members: Int = 1) {
+    package init(
+        plan: Plan, log: any RecordLog, journal: Journal, counters: Counters, control: Control, clock: any Clock = SystemClock(),
+        instance: String, thread: Int = 0, members: Int = 1
+    ) {
         self.plan = plan
         self.log = log
         self.journal = journal

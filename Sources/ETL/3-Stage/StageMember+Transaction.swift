@@ -34,7 +34,7 @@ extension StageMember {
     }
 
     func failed(_ error: LogError) throws(ETLError) {
-        // What the broker refuses for its content or size it refuses each time; some tries, since neighbours may have been at fault.
+        // What the broker refuses for its content or size it refuses each time; some tries, since neighbours may be at fault.
         if error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
         if isTransactional {
             try perform(.failed(error.kind), error)
@@ -94,7 +94,9 @@ extension StageMember {
         var action = machine.on(event)
         while action != .nothing {
             if isInCallback, action == .rewind || action == .rebuild { return }
-            if action == .stop { throw ETLError(cause ?? LogError(.configuration, code: "stage.stopped", "stage \(stage.name) was stopped")) }
+            if action == .stop {
+                throw ETLError(cause ?? LogError(.configuration, code: "stage.stopped", "stage \(stage.name) was stopped"))
+            }
             if let error = cause { context.emit(ClientFailed(member: stage.name, error: error, reaction: "\(action)")) }
             if let error = cause, error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
             if !isInCallback, action == .rewind || action == .rebuild { pauseAfterFailure() }
@@ -108,8 +110,9 @@ extension StageMember {
                 cause = error
                 action = machine.on(.failed(error.kind))
                 if givesUp(error, attempts: backoff.attempts, sinceMs: startedMs) {
-                    throw ETLError(error.kind == .retriable ? .unreachable : .failed, code: error.code,
-                                   "\(error.message); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
+                    throw ETLError(
+                        error.kind == .retriable ? .unreachable : .failed, code: error.code,
+                        "\(error.message); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
                 }
                 let delay = backoff.next()
                 if error.kind == .retriable, action != .rebuild { context.pause(ms: delay) }

@@ -46,7 +46,8 @@ package final class StageMember: AssignmentListener {
     package func run() throws(ETLError) {
         try connect()
         defer { close() }
-        context.emit(MemberStarted(role: "stage", member: stage.name, detail: "\(stage.from) to \(outputTopic), \(stage.delivery.rawValue)"))
+        context.emit(
+            MemberStarted(role: "stage", member: stage.name, detail: "\(stage.from) to \(outputTopic), \(stage.delivery.rawValue)"))
         var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
         while !context.control.shouldStop {
             let batch = try poll(waitMs: end.isDraining ? 20 : pollTimeoutMs)
@@ -144,28 +145,35 @@ package final class StageMember: AssignmentListener {
         let topics = [outputTopic, dead]
         let described = try context.log.describe(topics: [stage.from])
         guard let input = described.first ?? nil else {
-            throw LogError(.configuration, code: "log.topic_missing",
-                           "stage \(stage.name) reads topic \(stage.from), which doesn't exist; make it with 'etl topics create'")
+            throw LogError(
+                .configuration, code: "log.topic_missing",
+                "stage \(stage.name) reads topic \(stage.from), which doesn't exist; make it with 'etl topics create'")
         }
-        let producer = try context.log.makeProducer(ProducerOptions(
-            topics: topics, transactionalId: stage.delivery == .exactlyOnce ? context.transactionalId(stage.name) : nil,
-            memoryBytes: context.producerBytes, clientId: context.clientId(stage.name)))
+        let producer = try context.log.makeProducer(
+            ProducerOptions(
+                topics: topics, transactionalId: stage.delivery == .exactlyOnce ? context.transactionalId(stage.name) : nil,
+                memoryBytes: context.producerBytes, clientId: context.clientId(stage.name)))
         do {
             if work == nil {
-                let program = try StageProgram.compile(stage: stage, lookups: lookups, inputPartitions: input.partitions,
-                                                       outputPartitions: producer.partitionCounts[0])
-                let letters = DeadLetterWriter(topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 1,
-                                               outputPartitions: producer.partitionCounts[1])
+                let program = try StageProgram.compile(
+                    stage: stage, lookups: lookups, inputPartitions: input.partitions,
+                    outputPartitions: producer.partitionCounts[0])
+                let letters = DeadLetterWriter(
+                    topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 1,
+                    outputPartitions: producer.partitionCounts[1])
                 work = StageWork(program: program, letters: letters)
             }
         } catch {
             producer.close()
-            throw LogError(.configuration, code: "topology.invalid", error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
+            throw LogError(
+                .configuration, code: "topology.invalid",
+                error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
         }
         do {
-            let consumer = try context.log.makeConsumer(ConsumerOptions(
-                topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
-                clientId: context.clientId(stage.name)))
+            let consumer = try context.log.makeConsumer(
+                ConsumerOptions(
+                    topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
+                    clientId: context.clientId(stage.name)))
             clients = Clients(consumer: consumer, producer: producer)
         } catch {
             producer.close()
@@ -201,8 +209,10 @@ struct StageWork: ~Copyable {
     }
 
     // Hot path: per record.
-    mutating func run(_ records: UnsafeBufferPointer<LogRecord>, positions: inout Positions, outputs: inout OutputBatch,
-                      report: inout BatchReport) {
+    mutating func run(
+        _ records: UnsafeBufferPointer<LogRecord>, positions: inout Positions, outputs: inout OutputBatch,
+        report: inout BatchReport
+    ) {
         for record in records where positions.admit(record.partition, record.offset) {
             report.counts.received += 1
             switch program.run(record, into: &outputs) {

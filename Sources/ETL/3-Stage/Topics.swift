@@ -24,10 +24,13 @@ extension Plan {
     }
 
     /// Creates those of these topics that are missing; says what became of each.
-    package func createTopics(_ wanted: [TopicPlan], _ log: any RecordLog) throws(LogError) -> [(topic: TopicPlan, outcome: TopicCreation)] {
-        let outcomes = try log.create(topics: wanted.map {
-            NewTopic(name: $0.name, partitions: $0.partitions, replication: $0.replication, properties: $0.properties)
-        })
+    package func createTopics(_ wanted: [TopicPlan], _ log: any RecordLog) throws(LogError) -> [(
+        topic: TopicPlan, outcome: TopicCreation
+    )] {
+        let outcomes = try log.create(
+            topics: wanted.map {
+                NewTopic(name: $0.name, partitions: $0.partitions, replication: $0.replication, properties: $0.properties)
+            })
         return zip(wanted, outcomes).map { ($0, $1) }
     }
 
@@ -40,18 +43,21 @@ extension Plan {
                 case .right: break
                 case .missing: missing.append(check.topic)
                 case .wrongPartitions(let actual):
-                    throw ETLError(.failed, code: "topic.partitions",
-                                   "topic \(check.topic.name) has \(actual) partitions, the topology says \(check.topic.partitions): "
-                                       + "write 'partitions: \(actual)' in the topology, or create the topic anew (more partitions change which "
-                                       + "partition a key is in, so order per key holds only from then on)")
+                    throw ETLError(
+                        .failed, code: "topic.partitions",
+                        "topic \(check.topic.name) has \(actual) partitions, the topology says \(check.topic.partitions): "
+                            + "write 'partitions: \(actual)' in the topology, or create the topic anew (more partitions change "
+                            + "which "
+                            + "partition a key is in, so order per key holds only from then on)")
                 }
             }
             guard !missing.isEmpty else { return }
             guard create else {
-                throw ETLError(.failed, code: "log.topic_missing",
-                               "topic\(missing.count == 1 ? "" : "s") \(missing.map(\.name).joined(separator: ", ")) "
-                                   + "\(missing.count == 1 ? "doesn't" : "don't") exist; make \(missing.count == 1 ? "it" : "them") with "
-                                   + "'etl topics create --topology=\(file)'")
+                throw ETLError(
+                    .failed, code: "log.topic_missing",
+                    "topic\(missing.count == 1 ? "" : "s") \(missing.map(\.name).joined(separator: ", ")) "
+                        + "\(missing.count == 1 ? "doesn't" : "don't") exist; make \(missing.count == 1 ? "it" : "them") with "
+                        + "'etl topics create --topology=\(file)'")
             }
             for (topic, outcome) in try createTopics(missing, log) {
                 if case .failed(let error) = outcome {

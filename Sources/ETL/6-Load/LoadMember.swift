@@ -30,7 +30,8 @@ package final class LoadMember: AssignmentListener {
         self.context = context
         self.stage = stage
         self.plan = plan
-        // A log in memory starts at offset 0 with each process: its offsets are told apart from Kafka's, and forgotten at the start.
+        // A log in memory starts at offset 0 with each process: its offsets are told apart from Kafka's, and
+        // forgotten at the start.
         let group = context.plan.group(of: stage) + (context.log is MemoryLog ? " in memory" : "")
         sink = PostgresSink(plan: plan, group: group, topic: stage.from)
         deadTopic = context.plan.deadLetterTopic(of: stage.name)
@@ -40,7 +41,9 @@ package final class LoadMember: AssignmentListener {
     package func run() throws(ETLError) {
         try start()
         defer { close() }
-        context.emit(MemberStarted(role: "stage", member: stage.name, detail: "\(stage.from) to Postgres table \(plan.table), \(plan.mode.rawValue)"))
+        context.emit(
+            MemberStarted(
+                role: "stage", member: stage.name, detail: "\(stage.from) to Postgres table \(plan.table), \(plan.mode.rawValue)"))
         var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
         while !context.control.shouldStop {
             let batch = try poll(waitMs: end.isDraining ? 20 : 50)
@@ -150,7 +153,7 @@ package final class LoadMember: AssignmentListener {
                 do {
                     try producer.commit()
                     break
-                } catch where error.kind == .retriable && backoff.attempts < (context.control.shouldStop ? 1 : 20) {
+                } catch  where error.kind == .retriable && backoff.attempts < (context.control.shouldStop ? 1 : 20) {
                     context.pause(ms: backoff.next())
                 }
             }
@@ -241,18 +244,26 @@ package final class LoadMember: AssignmentListener {
                 reason = "\(error)"
             }
             if context.control.shouldStop && backoff.attempts >= 3 {
-                throw ETLError(.unreachable, code: "load.unreachable", "\(reason); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
+                throw ETLError(
+                    .unreachable, code: "load.unreachable",
+                    "\(reason); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
             }
             let delay = backoff.next()
             if backoff.isNotable {
-                context.emit(ServiceAway(member: stage.name, service: "Postgres or Kafka", reason: reason, attempt: backoff.attempts, retryInMs: delay))
+                context.emit(
+                    ServiceAway(
+                        member: stage.name, service: "Postgres or Kafka", reason: reason, attempt: backoff.attempts,
+                        retryInMs: delay))
             }
             try keepMembership(ms: delay)
         }
-        if backoff.attempts > 0 { context.emit(ServiceBack(member: stage.name, service: "Postgres and Kafka", attempts: backoff.attempts)) }
+        if backoff.attempts > 0 {
+            context.emit(ServiceBack(member: stage.name, service: "Postgres and Kafka", attempts: backoff.attempts))
+        }
     }
 
-    /// Waits, polling: what comes is dropped, since all is read again from where Postgres stands, but the group sees a living member.
+    /// Waits, polling: what comes is dropped, since all is read again from where Postgres stands, but the group sees
+    /// a living member.
     private func keepMembership(ms: Int64) throws(ETLError) {
         let end = context.clock.nowMs() + max(ms, 1)
         repeat {
@@ -278,7 +289,9 @@ package final class LoadMember: AssignmentListener {
         let unknown = zip(partitions, starts).filter { $0.1 == nil }.map(\.0)
         if !unknown.isEmpty {
             let ranges = try context.log.offsets(topic: stage.from)
-            targets += ranges.filter { unknown.contains($0.partition) }.map { PartitionOffset(partition: $0.partition, offset: $0.first) }
+            targets += ranges.filter { unknown.contains($0.partition) }.map {
+                PartitionOffset(partition: $0.partition, offset: $0.first)
+            }
         }
         try consumer.seek(targets)
     }
@@ -326,10 +339,13 @@ package final class LoadMember: AssignmentListener {
             return true
         }
         guard found == wanted.count else {
-            let gone = "\(wanted.count - found) rejected records of topic \(stage.from), partition \(partition), offsets \(first) to \(last)"
-            throw ETLError(.failed, code: "load.dead_letter_gone",
-                           gone + " are no longer in the topic, so their dead letters can't be written; "
-                               + "look them up in etl_offsets, then set its rejected column to '{}'")
+            let gone =
+                "\(wanted.count - found) rejected records of topic \(stage.from), partition \(partition), "
+                + "offsets \(first) to \(last)"
+            throw ETLError(
+                .failed, code: "load.dead_letter_gone",
+                gone + " are no longer in the topic, so their dead letters can't be written; "
+                    + "look them up in etl_offsets, then set its rejected column to '{}'")
         }
         do {
             try producer.begin()
@@ -412,7 +428,10 @@ package final class LoadMember: AssignmentListener {
                 }
                 let delay = backoff.next()
                 if backoff.isNotable {
-                    context.emit(ServiceAway(member: stage.name, service: "Postgres", reason: error.message, attempt: backoff.attempts, retryInMs: delay))
+                    context.emit(
+                        ServiceAway(
+                            member: stage.name, service: "Postgres", reason: error.message, attempt: backoff.attempts,
+                            retryInMs: delay))
                 }
                 context.clock.wait(ms: min(delay, 1000))
             }
@@ -422,18 +441,22 @@ package final class LoadMember: AssignmentListener {
     /// Makes what is missing of consumer and producer.
     private func makeClients() throws(LogError) {
         if producer == nil {
-            let made = try context.log.makeProducer(ProducerOptions(
-                topics: [deadTopic], transactionalId: context.transactionalId(stage.name), memoryBytes: context.producerBytes / 4,
-                clientId: context.clientId(stage.name)))
+            let made = try context.log.makeProducer(
+                ProducerOptions(
+                    topics: [deadTopic], transactionalId: context.transactionalId(stage.name),
+                    memoryBytes: context.producerBytes / 4,
+                    clientId: context.clientId(stage.name)))
             producer = made
-            writer = DeadLetterWriter(topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 0,
-                                      outputPartitions: made.partitionCounts[0])
+            writer = DeadLetterWriter(
+                topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 0,
+                outputPartitions: made.partitionCounts[0])
         }
         if consumer == nil {
             for partition in positions.assigned { positions.revoke(partition) }
-            consumer = try context.log.makeConsumer(ConsumerOptions(
-                topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
-                clientId: context.clientId(stage.name)))
+            consumer = try context.log.makeConsumer(
+                ConsumerOptions(
+                    topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
+                    clientId: context.clientId(stage.name)))
         }
     }
 

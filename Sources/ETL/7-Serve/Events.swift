@@ -32,8 +32,10 @@ package struct PartitionsChanged: Event {
     package var level: LoggingPlan.Level { change == .lost ? .warning : .info }
     package var message: String { "partitions \(change.rawValue): \(partitions.map(String.init).joined(separator: ", "))" }
     package var fields: [(String, FieldValue)] {
-        [("stage", .string(stage)), ("topic", .string(topic)), ("change", .string(change.rawValue)),
-         ("partitions", .string(partitions.map(String.init).joined(separator: ",")))]
+        [
+            ("stage", .string(stage)), ("topic", .string(topic)), ("change", .string(change.rawValue)),
+            ("partitions", .string(partitions.map(String.init).joined(separator: ","))),
+        ]
     }
 }
 
@@ -46,8 +48,10 @@ package struct ClientFailed: Event {
     package var level: LoggingPlan.Level { .warning }
     package var message: String { "\(error.message); \(reaction)" }
     package var fields: [(String, FieldValue)] {
-        [("stage", .string(member)), ("code", .string(error.code)), ("kind", .string(error.kind.rawValue)),
-         ("cause", .string(error.cause))]
+        [
+            ("stage", .string(member)), ("code", .string(error.code)), ("kind", .string(error.kind.rawValue)),
+            ("cause", .string(error.cause)),
+        ]
     }
 }
 
@@ -62,7 +66,10 @@ package struct ServiceAway: Event {
     package var level: LoggingPlan.Level { .warning }
     package var message: String { "\(service) can't be reached (attempt \(attempt)): \(reason); trying again in \(retryInMs) ms" }
     package var fields: [(String, FieldValue)] {
-        [("stage", .string(member)), ("service", .string(service)), ("attempt", .int(Int64(attempt))), ("retry_in_ms", .int(retryInMs))]
+        [
+            ("stage", .string(member)), ("service", .string(service)), ("attempt", .int(Int64(attempt))),
+            ("retry_in_ms", .int(retryInMs)),
+        ]
     }
 }
 
@@ -90,8 +97,10 @@ package struct RecordsRejected: Event {
     package var level: LoggingPlan.Level { .warning }
     package var message: String { "\(count) record\(count == 1 ? "" : "s") to the dead letters: \(reason)" }
     package var fields: [(String, FieldValue)] {
-        [("stage", .string(stage)), ("step", .string(step)), ("code", .string(code)), ("topic", .string(topic)),
-         ("partition", .int(Int64(partition))), ("offset", .int(offset)), ("count", .int(Int64(count)))]
+        [
+            ("stage", .string(stage)), ("step", .string(step)), ("code", .string(code)), ("topic", .string(topic)),
+            ("partition", .int(Int64(partition))), ("offset", .int(offset)), ("count", .int(Int64(count))),
+        ]
     }
 }
 
@@ -117,7 +126,10 @@ package struct DeadLettersRepeated: Event {
     package var level: LoggingPlan.Level { .info }
     package var message: String { "dead letters of a batch whose transaction a crash cut off were sent: \(count)" }
     package var fields: [(String, FieldValue)] {
-        [("stage", .string(stage)), ("topic", .string(topic)), ("partition", .int(Int64(partition))), ("count", .int(Int64(count)))]
+        [
+            ("stage", .string(stage)), ("topic", .string(topic)), ("partition", .int(Int64(partition))),
+            ("count", .int(Int64(count))),
+        ]
     }
 }
 
@@ -132,7 +144,10 @@ package struct RowsRejected: Event {
     package var level: LoggingPlan.Level { .warning }
     package var message: String { "\(count) bad row\(count == 1 ? "" : "s") to the dead letters: \(reason)" }
     package var fields: [(String, FieldValue)] {
-        [("extractor", .string(extractor)), ("file", .string(file)), ("row", .int(row)), ("code", .string(code)), ("count", .int(Int64(count)))]
+        [
+            ("extractor", .string(extractor)), ("file", .string(file)), ("row", .int(row)), ("code", .string(code)),
+            ("count", .int(Int64(count))),
+        ]
     }
 }
 

@@ -45,19 +45,25 @@ package final class Run: Sendable {
     /// - Parameters:
     ///   - extractors, stages: the names to run.
     ///   - threads: overrides the stages' own number.
-    package init(plan: Plan, log: any RecordLog, journal: Journal, instance: String, lookups: LookupTables,
-                 extractors: [ExtractorPlan], stages: [StagePlan], threads: Int? = nil) {
+    package init(
+        plan: Plan, log: any RecordLog, journal: Journal, instance: String, lookups: LookupTables,
+        extractors: [ExtractorPlan], stages: [StagePlan], threads: Int? = nil
+    ) {
         self.plan = plan
         self.log = log
         self.journal = journal
         self.instance = instance
         self.lookups = lookups
-        parts = extractors.map {
-            Part(kind: .extractor($0), counters: Counters(name: $0.name, role: .extractor), control: Control(), threads: 1)
-        } + stages.map { stage in
-            let role: Counters.Role = if case .topic = stage.ending { .stage } else { .loader }
-            return Part(kind: .stage(stage), counters: Counters(name: stage.name, role: role), control: Control(), threads: threads ?? stage.threads)
-        }
+        parts =
+            extractors.map {
+                Part(kind: .extractor($0), counters: Counters(name: $0.name, role: .extractor), control: Control(), threads: 1)
+            }
+            + stages.map { stage in
+                let role: Counters.Role = if case .topic = stage.ending { .stage } else { .loader }
+                return Part(
+                    kind: .stage(stage), counters: Counters(name: stage.name, role: role), control: Control(),
+                    threads: threads ?? stage.threads)
+            }
     }
 
     /// Asks every member to finish what it has in hand. Any thread.
@@ -90,9 +96,10 @@ package final class Run: Sendable {
         for (index, part) in parts.enumerated() {
             for number in 0..<part.threads {
                 do {
-                    threads.append(try Thread(name: part.counters.name) { [self] in
-                        member(index, part, number, members, follow)
-                    })
+                    threads.append(
+                        try Thread(name: part.counters.name) { [self] in
+                            member(index, part, number, members, follow)
+                        })
                 } catch {
                     finished(index, error)
                 }
@@ -113,8 +120,9 @@ package final class Run: Sendable {
     }
 
     private func member(_ index: Int, _ part: Part, _ thread: Int, _ members: Int, _ follow: Bool) {
-        let context = MemberContext(plan: plan, log: log, journal: journal, counters: part.counters, control: part.control,
-                                    instance: instance, thread: thread, members: members)
+        let context = MemberContext(
+            plan: plan, log: log, journal: journal, counters: part.counters, control: part.control,
+            instance: instance, thread: thread, members: members)
         do throws(ETLError) {
             switch part.kind {
             case .extractor(let extractor):
@@ -181,8 +189,9 @@ package final class Run: Sendable {
     private func updateLag() {
         for part in parts {
             guard let topic = part.reads, case .stage(let stage) = part.kind,
-                  let ranges = try? log.offsets(topic: topic),
-                  let committed = try? log.committedOffsets(group: plan.group(of: stage), topic: topic) else { continue }
+                let ranges = try? log.offsets(topic: topic),
+                let committed = try? log.committedOffsets(group: plan.group(of: stage), topic: topic)
+            else { continue }
             var lag: Int64 = 0
             for range in ranges {
                 let position = Int(range.partition) < committed.count ? committed[Int(range.partition)] : nil

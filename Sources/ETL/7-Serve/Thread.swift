@@ -25,17 +25,20 @@ package struct Thread {
         pthread_attr_init(attributes)
         // Deep expressions recurse; their depth is bounded, and this holds it with room to spare.
         pthread_attr_setstacksize(attributes, 2 << 20)
-        let status = pthread_create(&handle, attributes, { argument in
-            guard let argument else { return nil }
-            let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
-            body.name.withCString { cb_name_thread($0) }
-            body.run()
-            return nil
-        }, body.toOpaque())
+        let status = pthread_create(
+            &handle, attributes,
+            { argument in
+                guard let argument else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(argument).takeRetainedValue()
+                body.name.withCString { cb_name_thread($0) }
+                body.run()
+                return nil
+            }, body.toOpaque())
         pthread_attr_destroy(attributes)
         guard status == 0 else {
             body.release()
-            throw ETLError(.failed, code: "process.thread", "can't start a thread for \(name): \(String(cString: strerror(status)))")
+            throw ETLError(
+                .failed, code: "process.thread", "can't start a thread for \(name): \(String(cString: strerror(status)))")
         }
         self.handle = handle
     }

@@ -199,6 +199,7 @@ import Testing
         faulty.onPoll { log in
             // The first poll reads; the second finds that another member came by. That one's own polls come here too.
             guard polls.withLock({ $0 += 1; return $0 }) == 2 else { return }
+            // The other must come when the first counts as away, whose poll interval is shorter than this.
             usleep(5000)
             do {
                 let consumer = try log.makeConsumer(ConsumerOptions(topic: "in", group: group, listener: Other()))
