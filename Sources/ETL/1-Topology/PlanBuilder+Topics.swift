@@ -85,6 +85,13 @@ extension PlanBuilder {
         }
     }
 
+    /// A dead letter is the record with its headers added, so its topic must take what the record's takes, and a little more.
+    private func deadLetterProperties(_ like: TopicPlan?) -> [String: String] {
+        guard let limit = like?.properties["max.message.bytes"].flatMap({ Int32($0) }) else { return [:] }
+        let room: Int32 = 65_536
+        return ["max.message.bytes": String(limit > Int32.max - room ? Int32.max : limit + room)]
+    }
+
     /// Dead-letter topics of stages, then of extractors, then the checkpoint topic.
     func derivedTopics(_ plan: Plan) -> [TopicPlan] {
         func deadLetters(of owner: String, like topic: String) -> TopicPlan {
@@ -92,7 +99,7 @@ extension PlanBuilder {
             let name = plan.deadLetterTopic(of: owner)
             return TopicPlan(
                 alias: name, name: name, partitions: like?.partitions ?? Int32(TopicSection.defaultPartitions),
-                replication: like?.replication ?? -1, properties: [:], role: .deadLetter, partitionsWritten: false)
+                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter, partitionsWritten: false)
         }
         var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
         for extractor in plan.extractors where extractor.csv.onBadRow == .deadLetter {
