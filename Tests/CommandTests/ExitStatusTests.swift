@@ -41,7 +41,7 @@ import Testing
 
     @Test(arguments: [
         Usage(program: .etl, words: [], said: "Usage: etl VERB"),
-        Usage(program: .etl, words: ["rnu"], said: "unknown verb 'rnu'; did you mean 'run'?"),
+        Usage(program: .etl, words: ["rum"], said: "unknown verb 'rum'; did you mean 'run'?"),
         Usage(program: .etl, words: ["run"], said: "--topology=FILE is required"),
         Usage(program: .etl, words: ["run", "--topology=good.yaml", "--folow"], said: "did you mean --follow?"),
         Usage(program: .etl, words: ["run", "--topology=good.yaml", "--format=xml"], said: "--format=xml: must be one of text, json"),
@@ -61,8 +61,8 @@ import Testing
     static let typo = good.replacingOccurrences(of: "message.n > 1", with: "message.n >")
 
     @Test(arguments: [
-        (["run", "--topology=wrong.yaml"], "wrong.yaml:8:32", "did you mean"),
-        (["validate", "wrong.yaml"], "wrong.yaml:8:32", "stpes"),
+        (["run", "--topology=wrong.yaml"], "wrong.yaml:8:30", "did you mean"),
+        (["validate", "wrong.yaml"], "wrong.yaml:8:30", "stpes"),
         (["validate", "typo.yaml"], "typo.yaml:8:", "expression.syntax"),
         (["validate", "missing.yaml"], "missing.yaml", "missing.yaml"),
         (["run", "--pipeline=smal", "--dir=."], "smal", "small"),
@@ -108,8 +108,14 @@ import Testing
     ]) func jsonParses(_ words: [String]) throws {
         let (status, output, _) = try run(.etl, words, files: words.contains("wrong.yaml") ? ["wrong.yaml": Self.wrong, "typo.yaml": Self.typo] : [:])
         #expect(status == (words.contains("wrong.yaml") ? 3 : 0))
-        let found = try objects(output)
+        let found = words[0] == "list" ? try objects(output) : [try object(output)]
         #expect(!found.isEmpty)
+        if words[0] == "validate" {
+            let problems = try #require(found[0]["problems"] as? [[String: Any]])
+            #expect(problems.count == (status == 3 ? 2 : 0))
+            #expect(problems.allSatisfy { $0["line"] as? Int == 8 && $0["column"] is Int && $0["code"] is String && $0["file"] is String })
+            #expect((found[0]["topologies"] as? [Any])?.count == (status == 3 ? 0 : 1))
+        }
         #expect(output.contains("small") || output.contains("wrong.yaml"))
     }
 
@@ -140,8 +146,10 @@ import Testing
 
     /// Each line as a JSON object.
     private func objects(_ text: String) throws -> [[String: Any]] {
-        try text.split(separator: "\n").map { line in
-            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
-        }
+        try text.split(separator: "\n").map { try object(String($0)) }
+    }
+
+    private func object(_ text: String) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any], "\(text)")
     }
 }

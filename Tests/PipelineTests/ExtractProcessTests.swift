@@ -61,9 +61,8 @@ import Testing
             Self.topology.replacingOccurrences(of: "columns: {n: int}}", with: "columns: {n: int}, on_bad_row: stop}"), files: ["rows-1.csv": text])
         let stopped = try extract(pipeline)
         #expect(try stopped.wait() == 1)
-        #expect(stopped.errors.contains("rows-1.csv:3: row 2") && stopped.errors.contains("[csv.type]") && stopped.errors.contains("on_bad_row"))
-        let written = try pipeline.read("raw") + pipeline.read("rows.dlq")
-        #expect(written.isEmpty, "the rows before it wait for the mended file")
+        for words in ["rows-1.csv:3: row 2", "[csv.type]", "on_bad_row"] { #expect(stopped.errors.contains(words), "\(stopped.errors)") }
+        #expect(try pipeline.read("raw").isEmpty, "the rows before it wait for the mended file")
 
         try pipeline.write("t.yaml", Self.topology)
         #expect(try extract(pipeline).wait() == 0)
