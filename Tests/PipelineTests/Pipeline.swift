@@ -3,6 +3,7 @@ import Foundation
 import Kafka
 import Log
 import Postgres
+import Synchronization
 import TestServices
 import Testing
 
@@ -144,22 +145,37 @@ final class Pipeline {
     func end(_ topic: String) throws -> Int64 { try kafka.offsets(topic: "\(name).\(topic)").reduce(0) { $0 + $1.end } }
 }
 
+/// All partitions at once, since a reader waits a while for each.
 func readWhole(_ topic: String, on log: any RecordLog) throws -> [TestRecord] {
+    let found = Found()
+    let threads = try log.offsets(topic: topic).filter { $0.end > $0.first }.map { range in
+        try ETL.Thread(name: "read") {
+            let result = Result { () throws(LogError) in try readPartition(range, of: topic, on: log) }
+            found.partitions.withLock { $0[range.partition] = result }
+        }
+    }
+    for thread in threads { thread.join() }
+    return try found.partitions.withLock { $0 }.sorted { $0.key < $1.key }.flatMap { try $0.value.get() }
+}
+
+private final class Found: Sendable {
+    let partitions = Mutex<[Int32: Result<[TestRecord], LogError>]>([:])
+}
+
+private func readPartition(_ range: PartitionRange, of topic: String, on log: any RecordLog) throws(LogError) -> [TestRecord] {
     let reader = try log.makeReader(topic: topic)
     defer { reader.close() }
     var records: [TestRecord] = []
-    for range in try log.offsets(topic: topic) where range.end > range.first {
-        try reader.read(partition: range.partition, from: range.first, to: range.end) { record in
-            records.append(TestRecord(record))
-            return true
-        }
+    try reader.read(partition: range.partition, from: range.first, to: range.end) { record in
+        records.append(TestRecord(record))
+        return true
     }
     return records
 }
 
 /// A record copied out of its batch, or to be written; nil is null.
-struct TestRecord: Equatable {
-    struct Header: Equatable {
+struct TestRecord: Equatable, Sendable {
+    struct Header: Equatable, Sendable {
         var name: String
         var value: [UInt8]?
     }
