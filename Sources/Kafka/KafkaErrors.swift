@@ -81,13 +81,13 @@ enum KafkaErrors {
         Row(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, .abortable, "log.transaction_failed"),
         Row(RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, .abortable, "log.transaction_failed"),
         Row(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING, .abortable, "log.transaction_failed"),
-        // One record (or a batch that the topic's limit doesn't allow): without it the rest can be sent.
-        Row(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, .abortable, "log.record_too_large"),
-        Row(RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, .abortable, "log.record_too_large"),
-        Row(RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, .abortable, "log.record_too_large"),
+        // One record: sent again, it would fail again for ever. Somebody raises the limit or makes it smaller.
+        Row(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, .configuration, "log.record_too_large"),
+        Row(RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, .configuration, "log.record_too_large"),
+        Row(RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE, .configuration, "log.record_too_large"),
         // The broker or the topic's rules refuse the record itself (a compacted topic takes none without a key).
-        Row(RD_KAFKA_RESP_ERR_INVALID_RECORD, .abortable, "log.record_refused"),
-        Row(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, .abortable, "log.record_refused"),
+        Row(RD_KAFKA_RESP_ERR_INVALID_RECORD, .configuration, "log.record_refused"),
+        Row(RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, .configuration, "log.record_refused"),
         Row(RD_KAFKA_RESP_ERR_POLICY_VIOLATION, .configuration, "log.policy_violation"),
 
         // A newer producer has the transactional id.

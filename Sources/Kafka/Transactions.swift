@@ -42,8 +42,15 @@ extension KafkaProducer {
         defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
         let list = PartitionList(topic: consumer.topic, offsets)
         let pointer = list.pointer
-        try retry(for: Int64(transactionTimeoutMs), what) {
-            rd_kafka_send_offsets_to_transaction(client.handle, pointer, metadata, $0)
+        do throws(LogError) {
+            try retry(for: Int64(transactionTimeoutMs), what) {
+                rd_kafka_send_offsets_to_transaction(client.handle, pointer, metadata, $0)
+            }
+        } catch {
+            // As in `commit`.
+            rd_kafka_poll(client.handle, 0)
+            if error.kind != .retriable && error.kind != .fenced { try throwFailure() }
+            throw error
         }
     }
 
@@ -58,7 +65,7 @@ extension KafkaProducer {
             }
         } catch {
             // The record that made it fail says more than the transaction's state.
-            if error.kind == .abortable || error.kind == .fatal { try throwFailure() }
+            if error.kind != .retriable && error.kind != .fenced { try throwFailure() }
             throw error
         }
         isInTransaction = false

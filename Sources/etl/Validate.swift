@@ -11,16 +11,17 @@ let validateVerb = Verb(command: Command(
     guard !arguments.operands.isEmpty else { throw UsageError("name the topology: etl validate FILE…") }
     let json = try arguments.choice("format", of: ["text", "json"]) == "json"
     var errors = 0
+    var files: [LoadedTopologies] = []
     for file in arguments.operands {
         let loaded = Session.load(file, arguments)
         errors += loaded.problems.filter { $0.severity == .error }.count
         if json {
-            writeAll(loaded.problemsAsJSON(), to: 1)
-            writeAll(Plan.json(loaded.plans), to: 1)
+            files.append(loaded)
         } else {
             if !loaded.problems.isEmpty { writeAll(loaded.problemsAsText(color: wantsColor(descriptor: 1)), to: 1) }
             writeAll(loaded.plans.map(\.text).joined(separator: "\n"), to: 1)
         }
     }
+    if json { writeAll(Plan.json(files), to: 1) }
     if errors > 0 { throw ETLError(.topology, code: "topology.invalid", "\(errors) problem\(errors == 1 ? "" : "s")") }
 }

@@ -38,7 +38,7 @@ import Testing
         Case(RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID, .abortable, "log.membership_lost", requiresAbort: true),
         Case(RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, .abortable, "log.membership_lost", requiresAbort: true),
         Case(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, .abortable, "log.delivery_timed_out"),
-        Case(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, .abortable, "log.record_too_large", requiresAbort: true),
+        Case(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, .configuration, "log.record_too_large", requiresAbort: true),
         Case(RD_KAFKA_RESP_ERR__TIMED_OUT, .abortable, "log.transaction_failed", requiresAbort: true),
         Case(RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, .fatal, "log.fatal", fatal: true),
         Case(RD_KAFKA_RESP_ERR_PRODUCER_FENCED, .fenced, "log.fenced"),

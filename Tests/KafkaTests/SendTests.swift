@@ -60,7 +60,7 @@ import TestServices
             ])
             try producer.commit()
         }
-        #expect(error?.kind == .abortable)
+        #expect(error?.kind == .configuration)
         #expect(error?.code == "log.record_too_large")
         #expect(error?.message.contains(topic) == true)
         #expect(error?.message.contains("max.message.bytes") == true)

@@ -102,7 +102,8 @@ extension PlanBuilder {
                 replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter, partitionsWritten: false)
         }
         var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
-        for extractor in plan.extractors where extractor.csv.onBadRow == .deadLetter {
+        // With `on_bad_row: stop` too: a row whose key can't be computed is a dead letter all the same.
+        for extractor in plan.extractors {
             result.append(deadLetters(of: extractor.name, like: extractor.to))
         }
         if let first = plan.extractors.first {

@@ -9,6 +9,15 @@ extension Plan {
         return JSONText.object([("topologies", .array(plans.map(\.jsonText)))]).redacted(secrets).text + "\n"
     }
 
+    /// What came of several files as one JSON document: all their problems, and the plans of what has none.
+    public static func json(_ files: [LoadedTopologies]) -> String {
+        var secrets = Secrets()
+        for file in files { secrets.formUnion(file.secrets) }
+        return JSONText.object([
+            ("problems", .array(files.flatMap(\.problemList))), ("topologies", .array(files.flatMap(\.plans).map(\.jsonText))),
+        ]).redacted(secrets).text + "\n"
+    }
+
     private var jsonText: JSONText {
         .object([
             ("name", .string(name)), ("description", .string(description)), ("file", .string(file)),

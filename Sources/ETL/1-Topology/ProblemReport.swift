@@ -19,8 +19,10 @@ extension LoadedTopologies {
     }
 
     /// For `--format=json`.
-    public func problemsAsJSON() -> String {
-        let list = problems.map { problem in
+    public func problemsAsJSON() -> String { JSONText.object([("problems", .array(problemList))]).text + "\n" }
+
+    var problemList: [JSONText] {
+        problems.map { problem in
             JSONText.object([
                 ("severity", .string(problem.severity.rawValue)), ("code", .string(problem.code)),
                 ("message", .string(problem.message)),
@@ -38,7 +40,6 @@ extension LoadedTopologies {
                 ),
             ])
         }
-        return JSONText.object([("problems", .array(list))]).text + "\n"
     }
 
     /// "2 errors, 1 warning"; nothing where there are none.
