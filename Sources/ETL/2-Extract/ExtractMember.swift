@@ -228,13 +228,30 @@ package final class ExtractMember {
         }
     }
 
+    /// The checkpoint topic's ends, once everything written so far can be read. The topic is shared: an open transaction that another
+    /// extractor's crash left hides what was committed behind it, ours too, until the broker ends it.
+    private func settledCheckpoints() throws(LogError) -> [PartitionRange] {
+        let written = try context.log.writtenOffsets(topic: checkpointTopic)
+        let deadlineMs = context.clock.nowMs() + 30_000
+        while true {
+            let ranges = try context.log.offsets(topic: checkpointTopic)
+            if zip(written, ranges).allSatisfy({ $1.end >= $0.end }) { return ranges }
+            guard context.clock.nowMs() < deadlineMs, !context.control.shouldStop else {
+                throw LogError(
+                    .retriable, code: "extract.checkpoints_pending",
+                    "topic \(checkpointTopic) has an open transaction that hides what is behind it; it ends by itself after its timeout")
+            }
+            context.clock.wait(ms: 100)
+        }
+    }
+
     private func readCheckpoints() throws(LogError) -> [CSVCheckpoint] {
         let reader = try context.log.makeReader(topic: checkpointTopic)
         defer { reader.close() }
         let prefix = Array("\(extractor.name):".utf8)
         var stored: [CSVCheckpoint] = []
         var failure: CSVError?
-        for range in try context.log.offsets(topic: checkpointTopic) {
+        for range in try settledCheckpoints() {
             try reader.read(partition: range.partition, from: range.first, to: range.end) { record in
                 guard record.key.starts(with: prefix), record.value.baseAddress != nil else { return true }
                 do throws(CSVError) { stored.append(try CSVCheckpoint.parse(record.value)) } catch { failure = error }

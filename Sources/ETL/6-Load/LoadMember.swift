@@ -20,6 +20,8 @@ package final class LoadMember: AssignmentListener {
     private var stored: [Int32: Int64] = [:]
     private var letters = OutputBatch()
     private var rejectedHere: [RejectedRecord] = []
+    /// What the dead letters of those hold.
+    private var rejectedBytes = 0
     private var pending = BatchReport()
     private var bufferedSinceMs: Int64?
     /// Set where a failure can't be dealt with on the spot; `resync` follows before anything else is polled.
@@ -74,6 +76,7 @@ package final class LoadMember: AssignmentListener {
 
     private func reject(_ record: LogRecord, _ rejection: Rejection) {
         let failure = Failure(rejection)
+        rejectedBytes += record.key.count + record.value.count
         rejectedHere.append(RejectedRecord(partition: record.partition, offset: record.offset, rejection: rejection))
         writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
         pending.rejected(failure, record)
@@ -81,7 +84,7 @@ package final class LoadMember: AssignmentListener {
 
     private var isDue: Bool {
         guard let since = bufferedSinceMs else { return false }
-        return sink.rows >= plan.batchRows || sink.bytes >= Self.batchBytesMax
+        return sink.rows + rejectedHere.count >= plan.batchRows || sink.bytes + rejectedBytes >= Self.batchBytesMax
             || context.clock.nowMs() - since >= Int64(plan.batchMs)
     }
     private static let batchBytesMax = 32 << 20
@@ -126,6 +129,7 @@ package final class LoadMember: AssignmentListener {
         sink.reset()
         letters.reset()
         rejectedHere.removeAll(keepingCapacity: true)
+        rejectedBytes = 0
         pending.discard()
         bufferedSinceMs = nil
     }
