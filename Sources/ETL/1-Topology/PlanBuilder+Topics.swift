@@ -102,7 +102,7 @@ extension PlanBuilder {
                 replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter, partitionsWritten: false)
         }
         var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
-        for extractor in plan.extractors where extractor.csv.onBadRow == .deadLetter {
+        for extractor in plan.extractors {  // with `on_bad_row: stop` too: a row whose key fails is a dead letter
             result.append(deadLetters(of: extractor.name, like: extractor.to))
         }
         if let first = plan.extractors.first {
