@@ -9,7 +9,7 @@ struct SameOnBothLogsTests {
     private static let yaml = """
         name: NAME
         kafka: {bootstrap_servers: KAFKA}
-        logging: {level: info}
+        logging: {level: error}
         topics:
           raw:       {name: NAME.raw, partitions: 3}
           validated: {name: NAME.validated}
