@@ -11,7 +11,7 @@ public final class KafkaReader: LogReader {
     init(_ log: KafkaLog, topic: String) throws(LogError) {
         self.topic = topic
         let properties = try log.consumerConfiguration(clientId: "etl-reader", memoryBytes: 32 << 20)
-        properties.tune("fetch.wait.max.ms", 10)  // it reads what is there; the end is told by an empty answer, which is due at once
+        properties.tune("fetch.wait.max.ms", 10)  // it reads what is there; the empty answer that tells the end is due at once
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         try client.connect(timeoutMs: log.connectTimeoutMs)
         guard try client.describe(topic, timeoutMs: log.connectTimeoutMs) != nil else { throw missing(topic) }

@@ -56,8 +56,9 @@ struct BadInputTests {
         Case("no object", "[1]", .deadInStage("parse.not_object")),
         Case("empty", "", .deadInStage("parse.empty")),
         Case("no UTF-8", bytes: Array(#"{"id":""#.utf8) + [0xc3, 0x28] + Array(#""}"#.utf8), .deadInStage("parse.utf8")),
-        Case("deep", #"{"id":"# + String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000) + "}",
-             .deadInStage("parse.depth")),
+        Case(
+            "deep", #"{"id":"# + String(repeating: "[", count: 10_000) + String(repeating: "]", count: 10_000) + "}",
+            .deadInStage("parse.depth")),
         Case("twice", #"{"id":"no","number":1,"id":"twice","number":2}"#, .row("2")),
         Case("large number", #"{"id":"large number","number":92233720368547758070}"#, .row("92233720368547758070")),
         Case("many digits", #"{"id":"many digits","number":-\#(digits)}"#, .row("-\(digits)")),
@@ -89,12 +90,15 @@ struct BadInputTests {
         let raw = "\(topology.name).raw", load = "\(topology.name).load"
         for test in Self.cases { try log.write([Record(test.name, bytes: test.value, Self.headers)], to: raw) }
         try log.write(
-            [Record("replayed", "nonsense", Self.headers + Self.replayed, partition: 1), Record(nil, "no key", partition: 1)], to: raw)
+            [Record("replayed", "nonsense", Self.headers + Self.replayed, partition: 1), Record(nil, "no key", partition: 1)],
+            to: raw)
         try topology.run(log)
 
         let written = try log.read(raw), passed = try log.read(load)
-        let dead = ["check": try log.read(plan.deadLetterTopic(of: "check")),
-                    "load_postgres": try log.read(plan.deadLetterTopic(of: "load_postgres"))]
+        let dead = [
+            "check": try log.read(plan.deadLetterTopic(of: "check")),
+            "load_postgres": try log.read(plan.deadLetterTopic(of: "load_postgres")),
+        ]
         let rows = try schema.rows("SELECT id, number, length(text) FROM things")
         for test in Self.cases {
             let record = try #require(written.first { $0.keyText == test.name })
@@ -110,15 +114,23 @@ struct BadInputTests {
             #expect(rows.contains { $0[0] == test.name } == wantsRow, "\(test.name)")
             let copies = passed.filter { $0.keyText == test.name }
             #expect(copies.count == (letter?.stage == "check" ? 0 : 1), "\(test.name)")
-            let isAsItWas = copies.allSatisfy { $0.value == record.value && $0.headers == record.headers && $0.partition == record.partition }
+            let isAsItWas = copies.allSatisfy {
+                $0.value == record.value && $0.headers == record.headers && $0.partition == record.partition
+            }
             #expect(isAsItWas, "\(test.name)")
             for (stage, letters) in dead {
                 let found = letters.filter { $0.keyText == test.name }
                 #expect(found.count == (letter?.stage == stage ? 1 : 0), "\(test.name)")
                 let source = try #require(stage == "check" ? record : copies.first ?? record)
-                if let letter = found.first { expect(letter, of: source, by: stage, plan, code: letter.header(DeadLetterHeader.code)) }
+                if let letter = found.first {
+                    expect(letter, of: source, by: stage, plan, code: letter.header(DeadLetterHeader.code))
+                }
             }
-            if let letter { #expect(dead[letter.stage]?.first { $0.keyText == test.name }?.header(DeadLetterHeader.code) == letter.code, "\(test.name)") }
+            if let letter {
+                #expect(
+                    dead[letter.stage]?.first { $0.keyText == test.name }?.header(DeadLetterHeader.code) == letter.code,
+                    "\(test.name)")
+            }
         }
         #expect(rows.contains { $0[2] == "20000000" })
         // A record that fails again: one history, the attempt and the first time kept.
@@ -139,8 +151,10 @@ struct BadInputTests {
         #expect(isSame, "\(record.keyText)")
         let own = record.headers.filter { !$0.name.hasPrefix(Name.prefix) }
         let failedAt = letter.header(Name.failedAt) ?? ""
-        let names = [Name.topology, Name.stage, Name.step, Name.code, Name.message, Name.pointer, Name.topic, Name.partition, Name.offset,
-                     Name.timestamp, Name.attempt, Name.firstFailedAt, Name.failedAt]
+        let names = [
+            Name.topology, Name.stage, Name.step, Name.code, Name.message, Name.pointer, Name.topic, Name.partition, Name.offset,
+            Name.timestamp, Name.attempt, Name.firstFailedAt, Name.failedAt,
+        ]
         #expect(letter.headers.map(\.name) == own.map(\.name) + names, "\(record.keyText)")
         #expect(Array(letter.headers.prefix(own.count)) == own, "\(record.keyText)")
         let step = stage == "load_postgres" ? "load" : code == "check.failed" ? "not_forbidden" : ""

@@ -21,7 +21,9 @@ struct CommandEndTests {
           pass: {from: raw, to: load, steps: [check: {name: has_id, expr: has(message.id)}]}
           load_postgres:
             from: load
-            load: {postgres: {url: "${PG}", table: "${TABLE:-things}", mode: append, columns: ["${COLUMN:-id}"], batch_rows: 100, batch_ms: 20}}
+            load:
+              postgres:
+                {url: "${PG}", table: "${TABLE:-things}", mode: append, columns: ["${COLUMN:-id}"], batch_rows: 100, batch_ms: 20}
         """
 
     /// What stops a loader's process at its start: variables, exit status, what its error names.
@@ -35,8 +37,9 @@ struct CommandEndTests {
         Start(name: "unknown table", variables: ["TABLE": "nothing"], status: 1, words: ["[postgres.table_missing]", "nothing"]),
         Start(name: "unknown column", variables: ["COLUMN": "it"], status: 1, words: ["[postgres.column_missing]", "'it'", "id"]),
         Start(name: "wrong password", variables: ["PASSWORD": "sesame-1"], status: 1, words: ["[postgres.login]"]),
-        Start(name: "Postgres away", variables: ["PG": "postgres://etl:sesame-1@127.0.0.1:1/etl"], status: 4,
-              words: ["[postgres.service]", "127.0.0.1"]),
+        Start(
+            name: "Postgres away", variables: ["PG": "postgres://etl:sesame-1@127.0.0.1:1/etl"], status: 4,
+            words: ["[postgres.service]", "127.0.0.1"]),
         Start(name: "broker away", variables: ["BROKER": "127.0.0.1:1"], status: 4, words: ["127.0.0.1:1"]),
     ]
 
@@ -54,8 +57,12 @@ struct CommandEndTests {
         let programs = try Self.starts.map { start in
             var variables = ["PG": schema.url].merging(start.variables) { $1 }
             if let password = variables["PASSWORD"] { variables["PG"] = server.url(password: password) }
-            return (start, try Program("etl-stage", ["--topology=\(topology.file)", "--stage=load_postgres"], in: topology.folder,
-                                       variables: variables))
+            return (
+                start,
+                try Program(
+                    "etl-stage", ["--topology=\(topology.file)", "--stage=load_postgres"], in: topology.folder,
+                    variables: variables)
+            )
         }
         for (start, program) in programs {
             let end = try program.wait()
@@ -79,7 +86,9 @@ struct CommandEndTests {
         // Written to as long as it runs, so that it is stopped in mid-stream.
         var count = 0
         func write() throws {
-            try log.write((0..<1500).map { Record("\(count + $0)", #"{"id":\#(count + $0)}"#, partition: Int32($0 % 3)) }, to: "\(topology.name).raw")
+            try log.write(
+                (0..<1500).map { Record("\(count + $0)", #"{"id":\#(count + $0)}"#, partition: Int32($0 % 3)) },
+                to: "\(topology.name).raw")
             count += 1500
         }
         var isStopped = false
@@ -110,7 +119,8 @@ struct CommandEndTests {
         let first = try topology.stage("load_postgres")
         var count = 0
         func write() throws {
-            try log.write((0..<300).map { Record(nil, #"{"id":\#(count + $0)}"#, partition: Int32($0 % 3)) }, to: "\(topology.name).load")
+            try log.write(
+                (0..<300).map { Record(nil, #"{"id":\#(count + $0)}"#, partition: Int32($0 % 3)) }, to: "\(topology.name).load")
             count += 300
         }
         try eventually("rows arrived") {
@@ -124,7 +134,9 @@ struct CommandEndTests {
             return first.hasEnded
         }
         let end = try first.wait()
-        #expect(end.status == 1 && end.err.contains("[postgres.table_changed]") && end.err.contains("things"), "\(end.status) \(end.err)")
+        #expect(
+            end.status == 1 && end.err.contains("[postgres.table_changed]") && end.err.contains("things"),
+            "\(end.status) \(end.err)")
         try schema.admin.execute("CREATE TABLE things (id integer)")
         let second = try topology.stage("load_postgres", "--until-end").wait()
         #expect(second.status == 0, "\(second.err)")
@@ -142,13 +154,15 @@ struct CommandEndTests {
             extractors:
               files: {to: raw, key: message.id, csv: {path: "*.csv", columns: {n: int}, on_bad_row: ON_BAD_ROW}}
             """
-        let topology = try Topology(yaml.replacingOccurrences(of: "ON_BAD_ROW", with: "dead_letter"), files: ["a.csv": "id,n\na,1\nb,2\n"])
+        let topology = try Topology(
+            yaml.replacingOccurrences(of: "ON_BAD_ROW", with: "dead_letter"), files: ["a.csv": "id,n\na,1\nb,2\n"])
         let log = try kafka()
         for count in [2, 2] {
             #expect(try topology.etl("extract", "--topology=\(topology.file)", "--create-topics").status == 0)
             #expect(try log.read("\(topology.name).raw").count == count)
         }
-        let stopping = try Topology(yaml.replacingOccurrences(of: "ON_BAD_ROW", with: "stop"), files: ["b.csv": "id,n\nc,3\nd,four\n"])
+        let stopping = try Topology(
+            yaml.replacingOccurrences(of: "ON_BAD_ROW", with: "stop"), files: ["b.csv": "id,n\nc,3\nd,four\n"])
         let end = try stopping.etl("extract", "--topology=\(stopping.file)", "--create-topics")
         #expect(end.status == 1 && end.err.contains("[csv.type]") && end.err.contains("b.csv:3: row 2"), "\(end.status) \(end.err)")
         #expect(try log.read("\(stopping.name).raw").isEmpty)
@@ -159,12 +173,14 @@ struct CommandEndTests {
     }
 
     // command line, exit status, what it prints
-    @Test(arguments: [
-        ("", 2, "Usage:"), ("nosuch", 2, "unknown verb 'nosuch'"), ("run --nosuch=1", 2, "--nosuch"), ("validate", 2, "FILE"),
-        ("validate FILE", 0, "exactly"), ("validate FILE --format=json", 0, "{"), ("list --dir=DIR --format=json", 0, #""name":"NAME""#),
-        ("validate DIR/wrong.yaml", 3, "wrong.yaml:3:1"), ("validate DIR/none.yaml", 3, "none.yaml"),
-        ("run --topology=FILE --format=json", 0, #""out":2"#),
-    ] as [(String, Int32, String)])
+    @Test(
+        arguments: [
+            ("", 2, "Usage:"), ("nosuch", 2, "unknown verb 'nosuch'"), ("run --nosuch=1", 2, "--nosuch"), ("validate", 2, "FILE"),
+            ("validate FILE", 0, "exactly"), ("validate FILE --format=json", 0, "{"),
+            ("list --dir=DIR --format=json", 0, #""name":"NAME""#),
+            ("validate DIR/wrong.yaml", 3, "wrong.yaml:3:1"), ("validate DIR/none.yaml", 3, "none.yaml"),
+            ("run --topology=FILE --format=json", 0, #""out":2"#),
+        ] as [(String, Int32, String)])
     func exitStatuses(line: String, status: Int32, word: String) throws {
         let topology = try Topology(
             """
@@ -184,7 +200,8 @@ struct CommandEndTests {
         if line.contains("--format=json") {
             // One value a line, or laid out over lines that end with the closing brace.
             let isLaidOut = end.out.hasPrefix("{\n")
-            let texts = isLaidOut
+            let texts =
+                isLaidOut
                 ? end.out.components(separatedBy: "\n}\n").dropLast().map { $0 + "\n}" }
                 : Array(end.out.components(separatedBy: "\n").dropLast())
             #expect(!texts.isEmpty)

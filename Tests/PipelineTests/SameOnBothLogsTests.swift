@@ -75,7 +75,9 @@ struct SameOnBothLogsTests {
 
         init(_ record: Record) {
             (partition, key, value) = (record.partition, record.key, record.value)
-            let moving = [DeadLetterHeader.timestamp, DeadLetterHeader.offset, DeadLetterHeader.firstFailedAt, DeadLetterHeader.failedAt]
+            let moving = [
+                DeadLetterHeader.timestamp, DeadLetterHeader.offset, DeadLetterHeader.firstFailedAt, DeadLetterHeader.failedAt,
+            ]
             headers = record.headers.map {
                 "\($0.name)=\(moving.contains($0.name) ? "…" : $0.value.map { String(decoding: $0, as: UTF8.self) } ?? "null")"
             }
@@ -83,10 +85,12 @@ struct SameOnBothLogsTests {
     }
 
     @Test func everyTopicAndTheTableAreTheSame() throws {
-        let topology = try Topology(Self.yaml, files: [
-            "countries.csv": "code,region,vat_rate\nAT,EU,0.20\nBR,LATAM,0.17\n",
-            "orders-1.csv": Self.orders(0..<600), "orders-2.csv": Self.orders(600..<1000),
-        ])
+        let topology = try Topology(
+            Self.yaml,
+            files: [
+                "countries.csv": "code,region,vat_rate\nAT,EU,0.20\nBR,LATAM,0.17\n",
+                "orders-1.csv": Self.orders(0..<600), "orders-2.csv": Self.orders(600..<1000),
+            ])
         var tables: [[[String?]]] = []
         var topics: [[String: [Seen]]] = []
         for log in [MemoryLog(), try kafka()] as [any RecordLog] {
@@ -96,15 +100,21 @@ struct SameOnBothLogsTests {
             if let memory = log as? MemoryLog { for topic in plan.topics { try memory.retain(topic: topic.name) } }
             try topology.run(log, ["PG": schema.url])
             tables.append(try schema.rows("SELECT * FROM orders ORDER BY id"))
-            topics.append(try Dictionary(uniqueKeysWithValues: plan.topics.filter { $0.role != .checkpoint }.map {
-                ($0.name, try log.read($0.name).map(Seen.init))
-            }))
+            topics.append(
+                try Dictionary(
+                    uniqueKeysWithValues: plan.topics.filter { $0.role != .checkpoint }.map {
+                        ($0.name, try log.read($0.name).map(Seen.init))
+                    }))
         }
         let (name, memory, kafka) = (topology.name, topics[0], topics[1])
         // Each kind of bad row is where it belongs, so that sameness isn't sameness of nothing.
-        let counts = ["raw": 975, "validated": 925, "enriched": 900, "load": 875, "orders_csv.dlq": 25, "validate.dlq": 50,
-                      "enrich.dlq": 25, "select.dlq": 0, "load_postgres.dlq": 25]
+        let counts = [
+            "raw": 975, "validated": 925, "enriched": 900, "load": 875, "orders_csv.dlq": 25, "validate.dlq": 50,
+            "enrich.dlq": 25, "select.dlq": 0, "load_postgres.dlq": 25,
+        ]
         for (topic, count) in counts { #expect(memory["\(name).\(topic)"]?.count == count, "\(topic)") }
+        let codes = Set(memory.values.joined().flatMap(\.headers).filter { $0.hasPrefix("etl.dlq.code=") }.map { $0.dropFirst(13) })
+        #expect(codes == ["csv.type", "validate.schema", "check.failed", "lookup.missing", "load.rejected"])
         #expect(memory.count == counts.count && tables[0].count == 850)
         for topic in memory.keys.sorted() {
             let isSame = memory[topic] == kafka[topic]

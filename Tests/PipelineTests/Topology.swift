@@ -34,7 +34,8 @@ final class Topology {
     /// Another topology in place of the first.
     func write(_ yaml: String) throws {
         let bootstrap = yaml.contains("KAFKA") ? try KafkaBroker.shared().bootstrap : ""
-        try write("topology.yaml", yaml.replacingOccurrences(of: "NAME", with: name).replacingOccurrences(of: "KAFKA", with: bootstrap))
+        try write(
+            "topology.yaml", yaml.replacingOccurrences(of: "NAME", with: name).replacingOccurrences(of: "KAFKA", with: bootstrap))
     }
 
     func plan(_ more: [String: String] = [:]) throws -> Plan {

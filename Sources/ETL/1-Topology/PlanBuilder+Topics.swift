@@ -99,10 +99,12 @@ extension PlanBuilder {
             let name = plan.deadLetterTopic(of: owner)
             return TopicPlan(
                 alias: name, name: name, partitions: like?.partitions ?? Int32(TopicSection.defaultPartitions),
-                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter, partitionsWritten: false)
+                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter,
+                partitionsWritten: false)
         }
         var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
-        for extractor in plan.extractors {  // with `on_bad_row: stop` too: a row whose key fails is a dead letter
+        // With `on_bad_row: stop` too: a row whose key fails is a dead letter.
+        for extractor in plan.extractors {
             result.append(deadLetters(of: extractor.name, like: extractor.to))
         }
         if let first = plan.extractors.first {
