@@ -93,16 +93,18 @@ public final class KafkaLog: RecordLog {
     }
 
     func producerConfiguration(
-        clientId: String, memoryBytes: Int, messageLimit: Int? = nil,
+        clientId: String, memoryBytes: Int, limits: ClosedRange<Int>? = nil,
         transactionalId: String? = nil, transactionTimeoutMs: Int32 = 0
     ) throws(LogError) -> Properties {
         let result = try commonConfiguration(clientId: clientId)
         result.tune("linger.ms", 5)
         // A record's framing isn't counted exactly; 2 KB leave room for it.
-        result.tune("batch.size", messageLimit.map { min(max($0 - 2048, 1), 1_000_000) } ?? 1_000_000)
+        result.tune("batch.size", limits.map { min(max($0.lowerBound - 2048, 1), 1_000_000) } ?? 1_000_000)
         result.tune("batch.num.messages", 10_000)
         result.tune("queue.buffering.max.messages", 1_000_000)
-        result.tune("queue.buffering.max.kbytes", min(max(memoryBytes, 1 << 20) >> 10, 2_147_483_647))
+        // A record larger than the whole send queue would wait for room in it for ever.
+        let queueBytes = max(memoryBytes, 1 << 20, min(limits?.upperBound ?? 0, 100_000_000) + 65_536)
+        result.tune("queue.buffering.max.kbytes", min(queueBytes >> 10, 2_147_483_647))
         result.tune("message.max.bytes", 100_000_000)  // the topic's limit rules
         try result.setRequired(for: .producer)
         try result.apply(properties, for: .producer)

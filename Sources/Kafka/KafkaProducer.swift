@@ -22,11 +22,11 @@ public final class KafkaProducer: LogProducer {
             guard let description = try inquirer.describe(topic, timeoutMs: log.connectTimeoutMs) else { throw missing(topic) }
             return description.partitions
         }
-        let limit = inquirer.lowestMessageLimit(of: topics, timeoutMs: 3000)
+        let limits = inquirer.messageLimits(of: topics, timeoutMs: 3000)
         inquirer.destroy(waitMs: 0)
         let properties = try log.producerConfiguration(
             clientId: options.clientId, memoryBytes: options.memoryBytes,
-            messageLimit: limit, transactionalId: options.transactionalId,
+            limits: limits, transactionalId: options.transactionalId,
             transactionTimeoutMs: options.transactionTimeoutMs)
         client = try Client(RD_KAFKA_PRODUCER, properties, servers: log.servers, log: log.log)
         sending = SendBuffer(partitionCounts: partitionCounts)

@@ -2,11 +2,11 @@ internal import CRdkafka
 internal import Log
 
 extension Client {
-    /// The lowest `max.message.bytes` among topics; nil where it may not be asked for, or nobody answers in time.
+    /// The lowest and the highest `max.message.bytes` among topics; nil where it may not be asked for, or nobody answers in time.
     ///
     /// librdkafka makes batches of up to batch.size whatever the topic takes, and a broker refuses one that is too large with
     /// all its records, however small they are.
-    func lowestMessageLimit(of topics: [String], timeoutMs: Int32) -> Int? {
+    func messageLimits(of topics: [String], timeoutMs: Int32) -> ClosedRange<Int>? {
         guard let queue = rd_kafka_queue_new(handle) else { return nil }
         defer { rd_kafka_queue_destroy(queue) }
         guard let options = rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS) else { return nil }
@@ -22,15 +22,15 @@ extension Client {
         }
         var count = 0
         guard let found = rd_kafka_DescribeConfigs_result_resources(result, &count) else { return nil }
-        var lowest: Int?
+        var limits: ClosedRange<Int>?
         for index in 0..<count {
             var entryCount = 0
             guard let entries = rd_kafka_ConfigResource_configs(found[index], &entryCount) else { continue }
             for entry in 0..<entryCount where string(rd_kafka_ConfigEntry_name(entries[entry])) == "max.message.bytes" {
                 guard let limit = Int(string(rd_kafka_ConfigEntry_value(entries[entry]))) else { continue }
-                lowest = min(lowest ?? limit, limit)
+                limits = min(limits?.lowerBound ?? limit, limit)...max(limits?.upperBound ?? limit, limit)
             }
         }
-        return lowest
+        return limits
     }
 }
