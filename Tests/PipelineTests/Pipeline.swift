@@ -137,6 +137,7 @@ final class Pipeline {
         let deadline = Date().addingTimeInterval(seconds)
         while try !holds() {
             if Date() > deadline { throw ServiceError("waited \(seconds) s in vain: \(what)") }
+            // A pause between two looks at the condition.
             usleep(10_000)
         }
     }

@@ -57,6 +57,7 @@ public final class CommandProcess {
         let deadline = Date().addingTimeInterval(seconds)
         while Date() < deadline {
             if let status = reap() { return status }
+            // A pause between two looks at the condition.
             usleep(5000)
         }
         throw ServiceError("\(words.joined(separator: " ")) didn't end in \(seconds) s: \(errors.suffix(2000))")

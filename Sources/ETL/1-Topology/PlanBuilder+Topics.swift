@@ -99,7 +99,8 @@ extension PlanBuilder {
             let name = plan.deadLetterTopic(of: owner)
             return TopicPlan(
                 alias: name, name: name, partitions: like?.partitions ?? Int32(TopicSection.defaultPartitions),
-                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter, partitionsWritten: false)
+                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter,
+                partitionsWritten: false)
         }
         var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
         // With `on_bad_row: stop` too: a row whose key can't be computed is a dead letter all the same.

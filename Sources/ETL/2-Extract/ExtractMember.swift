@@ -228,8 +228,8 @@ package final class ExtractMember {
         }
     }
 
-    /// The checkpoint topic's ends, once everything written so far can be read. The topic is shared: an open transaction that another
-    /// extractor's crash left hides what was committed behind it, ours too, until the broker ends it.
+    /// The checkpoint topic's ends, once everything written so far can be read. The topic is shared: an open transaction that
+    /// another extractor's crash left hides what was committed behind it, ours too, until the broker ends it.
     private func settledCheckpoints() throws(LogError) -> [PartitionRange] {
         let written = try context.log.writtenOffsets(topic: checkpointTopic)
         let deadlineMs = context.clock.nowMs() + 30_000
@@ -239,7 +239,8 @@ package final class ExtractMember {
             guard context.clock.nowMs() < deadlineMs, !context.control.shouldStop else {
                 throw LogError(
                     .retriable, code: "extract.checkpoints_pending",
-                    "topic \(checkpointTopic) has an open transaction that hides what is behind it; it ends by itself after its timeout")
+                    "topic \(checkpointTopic) has an open transaction that hides what is behind it; it ends by itself after its timeout"
+                )
             }
             context.clock.wait(ms: 100)
         }
