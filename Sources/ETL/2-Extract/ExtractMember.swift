@@ -239,7 +239,7 @@ package final class ExtractMember {
             guard context.clock.nowMs() < deadlineMs, !context.control.shouldStop else {
                 throw LogError(
                     .retriable, code: "extract.checkpoints_pending",
-                    "topic \(checkpointTopic) has an open transaction that hides what is behind it; it ends by itself after its timeout"
+                    "topic \(checkpointTopic) has an open transaction, which hides what follows until it times out"
                 )
             }
             context.clock.wait(ms: 100)
