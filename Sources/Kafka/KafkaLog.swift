@@ -76,7 +76,8 @@ public final class KafkaLog: RecordLog {
         let result = try commonConfiguration(clientId: clientId)
         let memory = max(memoryBytes, 1 << 20)
         result.tune("queued.min.messages", 1_000_000)
-        result.tune("queued.max.messages.kbytes", min(memory >> 10, 2_097_151))
+        // The limit counts keys and values; around each the client keeps about as much again where records are small.
+        result.tune("queued.max.messages.kbytes", min(memory >> 11, 2_097_151))
         result.tune("fetch.max.bytes", min(max(memory / 2, 1 << 20), 52_428_800))
         result.tune("fetch.message.max.bytes", min(max(memory / 8, 64 << 10), 1 << 20))
         result.tune("receive.message.max.bytes", 1_000_000_000)  // a record may be larger than any of the above

@@ -47,9 +47,10 @@ package struct MemberContext {
     package func transactionalId(_ name: String) -> String { "etl.\(plan.name).\(name).\(instance)-\(thread)" }
     package func clientId(_ name: String) -> String { "etl.\(plan.name).\(name).\(instance)-\(thread)" }
 
-    /// Of the budget, half is for records fetched ahead, a quarter for records not sent yet; the rest is for batches and lookups.
-    package var consumerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members / 2 }
-    package var producerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members / 4 }
+    /// Of the budget, three eighths are for records fetched ahead, an eighth for records not sent yet; the rest is for what the
+    /// client keeps around them, batches and lookups.
+    package var consumerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members * 3 / 8 }
+    package var producerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members / 8 }
 }
 
 /// Time, so that tests can make their own.
