@@ -86,11 +86,19 @@ extension Plan {
     }
 }
 
+/// Moves on by 20 ms each time it is looked at, so that every commit interval is over at every look however fast the machine is;
+/// waiting takes no time.
+final class TickingClock: Clock {
+    private let now = Atomic<Int64>(1)
+    func nowMs() -> Int64 { now.add(20, ordering: .relaxed).newValue }
+    func wait(ms: Int64) { now.add(max(ms, 0), ordering: .relaxed) }
+}
+
 extension MemberContext {
     static func test(_ plan: Plan, _ log: MemoryLog, _ control: Control = Control(), thread: Int = 0) -> MemberContext {
         MemberContext(
             plan: plan, log: log, journal: Journal(plan.logging), counters: Counters(name: "test", role: .stage), control: control,
-            instance: "i", thread: thread)
+            clock: TickingClock(), instance: "i", thread: thread)
     }
 }
 
