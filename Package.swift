@@ -21,7 +21,7 @@ let package = Package(
         // The commands: thin, one file per verb.
         .executableTarget(name: "etl", dependencies: ["ETL", "Command"], swiftSettings: swift),
         .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
-        .target(name: "Command", dependencies: ["ETL"], swiftSettings: swift),
+        .target(name: "Command", dependencies: ["ETL", "Bytes"], swiftSettings: swift),
 
         // The engine.
         .target(name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),

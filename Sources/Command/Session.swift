@@ -1,3 +1,4 @@
+internal import Bytes
 package import ETL
 internal import Glibc
 import Kafka
@@ -69,6 +70,7 @@ package struct Session {
 
 /// Runs a command's body and ends the process with the status of what became of it.
 package func runCommand(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
+    keepFreedMemory()
     do {
         if words.contains("--help") || words.contains("-h") {
             writeAll(command.help, to: 1)

@@ -96,12 +96,10 @@ struct ConsumedBatch: ~Copyable {
                 dropped += 1
                 continue
             }
-            var headers: OpaquePointer?
-            let hasHeaders = rd_kafka_message_headers(message, &headers).rawValue == 0
             recordStorage[recordCount] = LogRecord(
                 key: UnsafeRawBufferPointer(start: message.pointee.key, count: message.pointee.key_len),
                 value: UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len),
-                headers: hasHeaders ? copyHeaders(headers) : UnsafeBufferPointer(start: nil, count: 0),
+                headers: etl_has_no_headers(message) != 0 ? UnsafeBufferPointer(start: nil, count: 0) : headers(of: message),
                 partition: partition, offset: message.pointee.offset, timestamp: rd_kafka_message_timestamp(message, nil))
             recordCount += 1
         }
@@ -109,7 +107,9 @@ struct ConsumedBatch: ~Copyable {
 
     /// The list of a record's headers; names and values stay where the message has them.
     @inline(never)
-    private mutating func copyHeaders(_ headers: OpaquePointer?) -> UnsafeBufferPointer<LogHeader> {
+    private mutating func headers(of message: UnsafeMutablePointer<rd_kafka_message_t>) -> UnsafeBufferPointer<LogHeader> {
+        var headers: OpaquePointer?
+        guard rd_kafka_message_headers(message, &headers).rawValue == 0 else { return UnsafeBufferPointer(start: nil, count: 0) }
         let total = rd_kafka_header_cnt(headers)
         let list = arena.allocate(max(total, 1) * MemoryLayout<LogHeader>.stride).bindMemory(
             to: LogHeader.self, capacity: max(total, 1))

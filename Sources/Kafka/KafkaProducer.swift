@@ -11,6 +11,9 @@ public final class KafkaProducer: LogProducer {
     var sending: SendBuffer
     var isInTransaction = false
     var isClosed = false
+    /// Calls of `send`, and those of which everything is acknowledged.
+    private var sends: Int64 = 0
+    private var durable: Int64 = 0
 
     init(_ log: KafkaLog, _ options: ProducerOptions) throws(LogError) {
         topics = options.topics
@@ -51,25 +54,23 @@ public final class KafkaProducer: LogProducer {
         let records = batch.records
         try checkOpen()
         try throwFailure()
-        guard records.count < Int(UInt32.max), let number = number(etl_send_begins(client.state, UInt32(records.count))) else {
+        guard records.count < Int(UInt32.max) else {
             throw LogError(.fatal, code: "log.fatal", "no memory to send \(records.count) records")
         }
         if records.count > 0 {
-            if let wrong = sending.sort(records, number: number) {
-                for _ in 0...records.count { etl_acknowledge(client.state, number) }
+            if let wrong = sending.sort(records) {
                 let record = records[wrong]
                 throw LogError(
                     .configuration, code: "log.partition_missing",
                     "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
             }
-            sending.produce(client, number: number, records)
+            sending.produce(client, records)
         }
-        etl_acknowledge(client.state, number)
+        sends += 1
         rd_kafka_poll(client.handle, 0)
         try throwFailure()
     }
 
-    private func number(_ number: Int64) -> Int64? { number > 0 ? number : nil }
     private func name(_ topic: Int32) -> String {
         topics.indices.contains(Int(topic)) ? topics[Int(topic)] : "number \(topic)"
     }
@@ -79,11 +80,14 @@ public final class KafkaProducer: LogProducer {
     }
 
     public func acknowledged() throws(LogError) -> Int64 {
-        if isClosed { return client.state.pointee.first_open - 1 }
+        if isClosed { return durable }
         rd_kafka_poll(client.handle, 0)
+        // Counts records until their failure has been reported, so what has left the queue unreported is durable.
+        let isEmpty = rd_kafka_outq_len(client.handle) == 0
         try throwFailure()
         client.noticeRecovery()
-        return client.state.pointee.first_open - 1
+        if isEmpty { durable = sends }
+        return durable
     }
 
     public func flush(timeoutMs: Int32) throws(LogError) {
@@ -95,6 +99,7 @@ public final class KafkaProducer: LogProducer {
             throw KafkaErrors.error(
                 error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
         }
+        durable = sends
     }
 
     /// Throws what a record failed with that librdkafka has given up; again at each call, until the transaction is aborted.

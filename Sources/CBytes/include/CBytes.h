@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "CCSV.h"
+#include "CMemory.h"
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #elif defined(__ARM_NEON) && defined(__aarch64__)

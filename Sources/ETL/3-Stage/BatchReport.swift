@@ -12,8 +12,10 @@ package struct BatchReport {
         if let same = rejections.firstIndex(where: { $0.code == failure.code && $0.step == failure.step }) {
             rejections[same].count += 1
         } else if rejections.count < 20 {
-            rejections.append(RecordsRejected(stage: "", step: failure.step, code: failure.code, reason: failure.message, topic: "",
-                                              partition: record.partition, offset: record.offset, count: 1))
+            rejections.append(
+                RecordsRejected(
+                    stage: "", step: failure.step, code: failure.code, reason: failure.message, topic: "",
+                    partition: record.partition, offset: record.offset, count: 1))
         }
     }
 
@@ -25,9 +27,10 @@ package struct BatchReport {
             rejection.stage = stage
             rejection.topic = topic
             context.emit(rejection)
-            context.counters.add(Counters.Rejection(
-                code: rejection.code, step: rejection.step, reason: rejection.reason,
-                place: "\(topic)[\(rejection.partition)]@\(rejection.offset)", count: rejection.count))
+            context.counters.add(
+                Counters.Rejection(
+                    code: rejection.code, step: rejection.step, reason: rejection.reason,
+                    place: "\(topic)[\(rejection.partition)]@\(rejection.offset)", count: rejection.count))
         }
         if counts.repeated > 0 { context.emit(RepeatsDropped(stage: stage, topic: topic, count: counts.repeated)) }
         counts = Counters.Batch()

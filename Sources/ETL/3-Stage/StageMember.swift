@@ -75,7 +75,7 @@ package final class StageMember: AssignmentListener {
             try failed(error)
             return false
         }
-        sent()
+        try sent(isCaughtUp: batch.records.count < Self.smallBatch)
         return true
     }
 
@@ -97,6 +97,9 @@ package final class StageMember: AssignmentListener {
             return nothing
         }
     }
+
+    /// Fewer records than this in a poll: the member keeps up with what is written.
+    private static let smallBatch = 500
 
     /// Short enough that a commit is never late by much.
     private var pollTimeoutMs: Int32 { Int32(clamping: min(max(context.plan.commitIntervalMs / 2, 5), 100)) }
