@@ -8,26 +8,12 @@ import JSON
 /// A line that isn't right gives an error, and the batch goes on.
 func evaluateBatch(_ options: CELOptions) {
     var batch = ExpressionBatch(options)
-    var input: [UInt8] = []
-    var searched = 0
-    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
-    defer { chunk.deallocate() }
-    while true {
+    var lines = LineReader(descriptor: 0)
+    while let line = lines.next() {
+        batch.answer(line)
         // Nobody waits for an answer while more lines are there already.
-        let count = read(0, chunk.baseAddress, chunk.count)
-        if count < 0, errno == EINTR { continue }
-        if count <= 0 { break }
-        input += chunk[..<count]
-        var start = 0
-        while let end = input[max(start, searched)...].firstIndex(of: 0x0a) {
-            batch.answer(input[start..<end])
-            start = end + 1
-        }
-        searched = input.count - start
-        input.removeFirst(start)
-        batch.flush()
+        if !lines.hasLine { batch.flush() }
     }
-    if !input.isEmpty { batch.answer(input[...]) }
     batch.flush()
 }
 
@@ -39,6 +25,7 @@ private struct ExpressionBatch: ~Copyable {
     private let id, expression, container, bindings: Int
     private var arena = Arena()
     private var writer = JSONWriter(capacity: 1 << 16)
+    private static var mostHeld: Int { 1 << 20 }
 
     init(_ options: CELOptions) {
         baseOptions = options
@@ -96,6 +83,7 @@ private struct ExpressionBatch: ~Copyable {
             }
         }
         writer.raw("\n")
+        if writer.bytes.count > Self.mostHeld { flush() }
     }
 
     private mutating func evaluate(_ source: String, _ options: CELOptions, _ line: UnsafeRawBufferPointer) throws {

@@ -15,7 +15,7 @@ extension Overload {
             Overload(.operator, "-", [.timestamp, .timestamp], .duration, .subtract),
             Overload(.operator, "-", [.timestamp, .duration], .timestamp, .subtract),
             Overload(.operator, "-", [.duration, .duration], .duration, .subtract),
-            Overload(.operator, "%", [[.int, .uint], [.int, .uint]], [.int, .uint], .modulo),
+            Overload(.operator, "%", [[.int, .uint, .decimal], [.int, .uint, .decimal]], [.int, .uint, .decimal], .modulo),
             Overload(.operator, "-", [[.int, .double, .decimal]], [.int, .double, .decimal], .negate),
             Overload(.operator, "!", [.bool], .bool, .not),
             Overload(.operator, "==", [.any, .any], .bool, .equal),

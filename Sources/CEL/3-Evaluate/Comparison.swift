@@ -81,6 +81,9 @@ extension Machine {
     private func numberOrder(_ left: Value, _ right: Value) -> Order {
         if left.tag == .decimal || right.tag == .decimal { return decimalOrder(left, right) }
         if left.isOutOfRange || right.isOutOfRange { return .outOfRange }
+        if tables.strictNumbers, left.tag == .double || right.tag == .double {
+            return doubleOrder(left.asDouble, right.asDouble)
+        }
         if left.tag == .double {
             if right.isExactDouble { return doubleOrder(left.double, right.asDouble) }
             return switch doubleOrder(right.asInt128, left.double) {
