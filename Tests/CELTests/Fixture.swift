@@ -143,5 +143,5 @@ private func typed(_ value: Value) -> String {
     var arena = Arena()
     var writer = JSONWriter()
     TypedValue.write(value, record: UnsafeRawBufferPointer(start: nil, count: 0), arena: &arena, to: &writer)
-    return String(decoding: writer.bytes, as: UTF8.self).split(separator: "\"").dropFirst(2).first.map(String.init) ?? ""
+    return String(decoding: writer.bytes, as: UTF8.self).split(separator: "\"").dropFirst(3).first.map(String.init) ?? ""
 }
