@@ -88,8 +88,8 @@ public enum NumberText {
     /// Room that `write(double, precision:)` needs.
     public static func maxPreciseBytes(_ precision: Int) -> Int { precision + 320 }
 
-    /// Writes a finite double with `precision` digits after the point, correctly rounded (ties to even), plain or with an exponent of
-    /// at least two digits. Returns the byte count.
+    /// Writes a finite double with `precision` digits after the point, correctly rounded (ties to even), plain or with an exponent
+    /// of at least two digits. Returns the byte count.
     public static func write(
         _ value: Double, precision: Int, scientific: Bool, to target: UnsafeMutablePointer<UInt8>
     ) -> Int {

@@ -1,8 +1,8 @@
 /// What an expression means, where there is a choice.
 public struct CELOptions: Sendable {
     /// Arithmetic on numbers of different types is an error, as the language definition has it, and an integer is compared with a
-    /// double as the double nearest to it, as other implementations do. Otherwise int, uint and double mix (with a double the result
-    /// is a double, with an int an int), and are compared exactly.
+    /// double as the double nearest to it, as other implementations do. Otherwise int, uint and double mix (with a double the
+    /// result is a double, with an int an int), and are compared exactly.
     public var strictNumbers = false
 
     /// Type errors that are certain, unknown names and unknown functions are errors when the expression is compiled. Otherwise they

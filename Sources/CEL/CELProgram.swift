@@ -69,7 +69,8 @@ public final class CELProgram {
     ///   program, and is good as long as all three are.
     public func evaluate(_ frame: UnsafePointer<Value>, record: UnsafeRawBufferPointer, arena: inout Arena) -> Value {
         withUnsafeMutablePointer(to: &arena) { arena in
-            let locals = localCount == 0
+            let locals =
+                localCount == 0
                 ? UnsafeMutablePointer(mutating: frame)
                 : arena.pointee.allocate(localCount * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: localCount)
             var machine = Machine(tables: tables, frame: frame, locals: locals, record: record, arena: arena)

@@ -20,7 +20,10 @@ public protocol NameResolver {
 }
 
 extension NameResolver {
+    /// As `slot(for:)`.
     public mutating func parentSlot(for path: [String]) -> Int? { slot(for: path) }
+    /// Nothing is known.
     public func types(of path: [String]) -> TypeSet { .any }
+    /// `a["b"]` is `a.b`.
     public var indexesAreNames: Bool { true }
 }

@@ -3,25 +3,41 @@ public import JSON
 /// The types an expression may have, as far as that is known before it runs. Fields of records may have any, unless a schema
 /// says more (see `NameResolver.types`).
 public struct TypeSet: OptionSet, Sendable {
+    /// A bit for each type, in the order of `Tag`.
     public let rawValue: UInt16
 
+    /// The set of these bits' types.
     public init(rawValue: UInt16) { self.rawValue = rawValue }
     /// The set of one type.
     public init(_ tag: Tag) { rawValue = 1 << tag.rawValue }
 
+    /// The type `null_type`.
     public static let null = TypeSet(.null)
+    /// The type `bool`.
     public static let bool = TypeSet(.bool)
+    /// The type `int`.
     public static let int = TypeSet(.int)
+    /// The type `uint`.
     public static let uint = TypeSet(.uint)
+    /// The type `double`.
     public static let double = TypeSet(.double)
+    /// The type `decimal`.
     public static let decimal = TypeSet(.decimal)
+    /// The type `string`.
     public static let string = TypeSet(.string)
+    /// The type `bytes`.
     public static let bytes = TypeSet(.bytes)
+    /// The type `google.protobuf.Timestamp`.
     public static let timestamp = TypeSet(.timestamp)
+    /// The type `google.protobuf.Duration`.
     public static let duration = TypeSet(.duration)
+    /// The type `list`.
     public static let list = TypeSet(.list)
+    /// The type `map`.
     public static let map = TypeSet(.map)
+    /// The type `type`.
     public static let type = TypeSet(.type)
+    /// The type `optional_type`.
     public static let optional = TypeSet(.optional)
     /// Numbers of all types.
     public static let number: TypeSet = [.int, .uint, .double, .decimal]

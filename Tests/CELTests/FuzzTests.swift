@@ -80,7 +80,8 @@ private enum FuzzFrame {
         return record.withUnsafeMutableBytes { bytes in
             let record = UnsafeRawBufferPointer(bytes)
             func raw(_ tag: JSON.Tag, _ start: Int, _ count: Int) -> Value {
-                Value(tag, flags: Value.Flags.raw, length: UInt32(count), bits: UInt64(UInt(bitPattern: record.baseAddress! + start)))
+                Value(
+                    tag, flags: Value.Flags.raw, length: UInt32(count), bits: UInt64(UInt(bitPattern: record.baseAddress.map { $0 + start })))
             }
             let big = Value(
                 .double, flags: Value.Flags.digits | Value.Flags.outOfRange, aux: 20, length: UInt32(record.count - 20),
@@ -90,7 +91,7 @@ private enum FuzzFrame {
                 raw(.list, 39, 15), raw(.map, 0, 38), big, .null,
             ]
             var arena = Arena()
-            let value = frame.withUnsafeBufferPointer { program.evaluate($0.baseAddress!, record: record, arena: &arena) }
+            let value = frame.withUnsafeBufferPointer { program.evaluate($0.baseAddress.unsafelyUnwrapped, record: record, arena: &arena) }
             if value.tag == .error {
                 #expect(!program.describe(value).hasPrefix("unknown error"), "\(source)")
                 #expect(program.offset(of: value) <= source.utf8.count)
@@ -110,8 +111,10 @@ private struct ExpressionWriter {
     var random: Random
 
     private static let leaves = [
-        "message", "message.a", "message.x", "message.nope", "key", "i", "s", "d", "l", "m", "n", "t", "1", "-1", "0", "2u", "1.5", "0.1",
-        "9223372036854775807", "18446744073709551615u", "1e308", "'x'", "''", "'é€😀'", "b'\\xff'", "null", "true", "false", "[]", "{}",
+        "message", "message.a", "message.x", "message.nope", "key", "i", "s", "d", "l", "m", "n", "t", "1", "-1", "0", "2u", "1.5",
+        "0.1",
+        "9223372036854775807", "18446744073709551615u", "1e308", "'x'", "''", "'é€😀'", "b'\\xff'", "null", "true", "false", "[]",
+        "{}",
         "[1, 'a', 2.0]", "{'a': 1, 2: 'b'}", "decimal('1.50')", "decimal('99999999999999999999999999999999999999')",
         "timestamp('2024-02-29T23:59:59.5Z')", "timestamp(0)", "duration('1h')", "duration('-1ns')", "optional.none()",
         "optional.of(1)", "int", "type(1)", "lists.range(3)", "'%s %d %f'", "'UTC'", "'Europe/Berlin'",

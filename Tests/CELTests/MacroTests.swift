@@ -19,11 +19,14 @@ import Testing
         // Sorting by something.
         Case("['bb', 'a', 'ccc'].sortBy(s, size(s))", "['a', 'bb', 'ccc']"),
         Case("[{'p': 2}, {'p': 1}, {'p': 2, 'q': 0}].sortBy(x, x.p)", "[{'p': 1}, {'p': 2}, {'p': 2, 'q': 0}]"),
-        Case("[1, 2].sortBy(x, x == 1 ? dyn('a') : dyn(1))", "error: no matching overload for (int) in [1, 2].sortBy(x, x == 1 ? dyn('a') : dyn(1))"),
+        Case(
+            "[1, 2].sortBy(x, x == 1 ? dyn('a') : dyn(1))",
+            "error: no matching overload for (int) in [1, 2].sortBy(x, x == 1 ? dyn('a') : dyn(1))"),
         // Names for values.
         Case("cel.bind(x, 1 + 2, x * x)", "9"), Case("cel.bind(x, message.a, x + x)", ["message.a": "4"], "8"),
         Case("cel.bind(x, 1 / 0, true)", "true"), Case("cel.bind(x, 1 / 0, x)", "error: division by zero in 1 / 0"),
-        Case("cel.bind(x, message.nope, x)", "error: no such field: message.nope"), Case("[1, 2].map(x, cel.bind(y, x, y + 1))", "[2, 3]"),
+        Case("cel.bind(x, message.nope, x)", "error: no such field: message.nope"),
+        Case("[1, 2].map(x, cel.bind(y, x, y + 1))", "[2, 3]"),
         Case("cel.bind(x, 1, cel.bind(x, 2, x)) + cel.bind(x, 3, x)", "5"), Case("cel.bind(message, 1, message)", "1"),
         Case("cel.block([1, cel.index(0) + 1], cel.index(1) * 10)", "20"),
         Case("[1].map(cel.iterVar(0, 0), cel.iterVar(0, 0) + 1)", "[2]"),
@@ -34,7 +37,8 @@ import Testing
         ("[1].all(x)", "all() takes a variable and an expression, as in list.all(x, x > 0) at offset 0"),
         ("[1].map(1, x)", "expected a variable's name as argument of map() at offset 8"),
         ("[1].all(x, x, true)", "the two variables of all() need two names at offset 11"),
-        ("1.all(x, true)", "expected a list or map, not int at offset 0"), ("[1].all(x, 1)", "expected a bool, not int at offset 11"),
+        ("1.all(x, true)", "expected a list or map, not int at offset 0"),
+        ("[1].all(x, 1)", "expected a bool, not int at offset 11"),
         ("cel.bind(1, 2, 3)", "expected a variable's name as first argument of cel.bind() at offset 9"),
         ("cel.bind(x, 2)", "cel.bind() takes a name, a value and an expression, as in cel.bind(x, 1 + 2, x * x) at offset 0"),
         ("cel.index(0)", "nothing here has the variable @index0 at offset 0"),

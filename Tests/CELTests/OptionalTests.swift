@@ -15,7 +15,8 @@ import Testing
         Case("optional.of(1).or(optional.of(2))", "some(1)"), Case("optional.none().or(optional.of(2))", "some(2)"),
         Case("optional.of(1).orValue(2)", "1"), Case("optional.none().orValue(2)", "2"),
         // The alternative is only looked at where it is needed.
-        Case("optional.of(1).orValue(message.x)", "1"), Case("optional.none().orValue(message.x)", "error: no such field: message.x"),
+        Case("optional.of(1).orValue(message.x)", "1"),
+        Case("optional.none().orValue(message.x)", "error: no such field: message.x"),
         Case("optional.of(2).optMap(x, x * 2)", "some(4)"), Case("optional.none().optMap(x, x * 2)", "none"),
         Case("optional.of({'a': 1}).optFlatMap(m, m.?a)", "some(1)"), Case("optional.of({}).optFlatMap(m, m.?a)", "none"),
         Case(
@@ -25,13 +26,16 @@ import Testing
         Case("optional.of([1]) == optional.of([1])", "true"),
         // Members.
         Case("{'a': 1}.?a", "some(1)"), Case("{'a': 1}.?b", "none"), Case("{'a': {'b': 2}}.?a.b", "some(2)"),
-        Case("{'a': {}}.?a.b.c", "none"), Case("{'a': 1}[?'a']", "some(1)"), Case("[1, 2][?1]", "some(2)"), Case("[1, 2][?2]", "none"),
+        Case("{'a': {}}.?a.b.c", "none"), Case("{'a': 1}[?'a']", "some(1)"), Case("[1, 2][?1]", "some(2)"),
+        Case("[1, 2][?2]", "none"),
         Case("[1, 2][?-1]", "none"), Case("optional.of([5])[0]", "some(5)"), Case("optional.none()[0]", "none"),
         Case("{1: 'x'}[?1u]", "some('x')"), Case("has({'a': {'b': 1}}.?a.b)", "true"), Case("has({}.?a.b)", "false"),
-        Case("dyn(1).?a", "error: no such field: dyn(1).?a"), Case("dyn('x')[?0]", "error: no matching overload for (string, int) in dyn('x')[?0]"),
+        Case("dyn(1).?a", "error: no such field: dyn(1).?a"),
+        Case("dyn('x')[?0]", "error: no matching overload for (string, int) in dyn('x')[?0]"),
         // In lists and maps.
         Case("[1, ?optional.none(), ?optional.of(3)]", "[1, 3]"), Case("{'a': 1, ?'b': optional.none()}", "{'a': 1}"),
-        Case("{?'a': optional.of(1), 'b': 2}", "{'a': 1, 'b': 2}"), Case("[?1]", "compile: no matching overload for (int) at offset 0"),
+        Case("{?'a': optional.of(1), 'b': 2}", "{'a': 1, 'b': 2}"),
+        Case("[?1]", "compile: no matching overload for (int) at offset 0"),
         Case("[optional.of(1), optional.none()].unwrapOpt()", "[1]"), Case("optional.unwrap([optional.none()])", "[]"),
         Case("[1, 2].first()", "some(1)"), Case("[1, 2].last().orValue(0)", "2"), Case("[].first()", "none"),
     ])
@@ -41,9 +45,11 @@ import Testing
     @Test(arguments: [
         Case("message.?a", ["message.a": "5"], "some(5)"), Case("message.?a", ["message.b": "5"], "none"),
         Case("message.?a", ["message.a": "null"], "some(null)"), Case("message.?a.orValue(7) + 1", "8"),
-        Case("message.a.?b", ["message.a.b": "\"x\""], "some('x')"), Case("message.a.?b", ["message.a": "1"], "error: no such field: message.a"),
+        Case("message.a.?b", ["message.a.b": "\"x\""], "some('x')"),
+        Case("message.a.?b", ["message.a": "1"], "error: no such field: message.a"),
         Case("message.a.?b", "error: no such field: message.a"), Case("message[?'a'].hasValue()", ["message.a": "1"], "false"),
-        Case("message.?a.b", ["message.a": "cel:{'b': 3}"], "some(3)"), Case("message.?a.?b.orValue('none')", ["message.a": "cel:{}"], "'none'"),
+        Case("message.?a.b", ["message.a": "cel:{'b': 3}"], "some(3)"),
+        Case("message.?a.?b.orValue('none')", ["message.a": "cel:{}"], "'none'"),
     ])
     func fields(_ example: Case) { #expect(evaluated(example.expression, example.fields) == example.expected) }
 

@@ -9,9 +9,12 @@ import Testing
     /// Numbers of different types don't mix in arithmetic, and are compared all the same.
     @Test(arguments: [
         ("dyn(1) + 1.0", "error: no matching overload for (int, double) in dyn(1) + 1.0"),
-        ("dyn(1u) * 2", "error: no matching overload for (uint, int) in dyn(1u) * 2"), ("1 + 1.0", "compile: no matching overload for (int, double) at offset 0"),
-        ("1 + 1", "2"), ("1 < 1.5", "true"), ("1u == 1", "true"), ("[1, 2][1.0]", "2"), ("dyn(9007199254740993) == 9007199254740992.0", "true"),
-        ("dyn(decimal('1')) + 1", "error: no matching overload for (decimal, int) in dyn(decimal('1')) + 1"), ("decimals.add(1, '2')", "3m"),
+        ("dyn(1u) * 2", "error: no matching overload for (uint, int) in dyn(1u) * 2"),
+        ("1 + 1.0", "compile: no matching overload for (int, double) at offset 0"),
+        ("1 + 1", "2"), ("1 < 1.5", "true"), ("1u == 1", "true"), ("[1, 2][1.0]", "2"),
+        ("dyn(9007199254740993) == 9007199254740992.0", "true"),
+        ("dyn(decimal('1')) + 1", "error: no matching overload for (decimal, int) in dyn(decimal('1')) + 1"),
+        ("decimals.add(1, '2')", "3m"),
     ])
     func strictNumbers(_ expression: String, _ expected: String) {
         var options = CELOptions()
@@ -21,12 +24,17 @@ import Testing
 
     /// What the checker would refuse fails when it is run, if it is.
     @Test(arguments: [
-        ("false && 1 + 'x' == 'y'", "false"), ("true || 1", "true"), ("1 && false", "false"), ("nope || true", "true"), ("nope(1) || true", "true"),
+        ("false && 1 + 'x' == 'y'", "false"), ("true || 1", "true"), ("1 && false", "false"), ("nope || true", "true"),
+        ("nope(1) || true", "true"),
         ("true ? 1 : nope", "1"), ("nope", "error: unknown name: nope"), ("nope(1)", "error: unknown function in nope(1)"),
-        ("'a'.nope()", "error: unknown function in 'a'.nope()"), ("1 + 'x'", "error: no matching overload for (int, string) in 1 + 'x'"),
-        ("size(1)", "error: no matching overload for (int) in size(1)"), ("size(1, 2)", "error: no matching overload for () in size(1, 2)"),
-        ("[1, 'a'][0]", "1"), ("1.all(x, true) || true", "true"), ("{1.5: 2} == {} || true", "true"), ("'a'.matches('(') || true", "true"),
-        ("timestamp(0).getHours('Nowhere') == 0 || true", "true"), ("{'a': 1, 'a': 2}.a == 1 || true", "true"), ("(1).x || true", "true"),
+        ("'a'.nope()", "error: unknown function in 'a'.nope()"),
+        ("1 + 'x'", "error: no matching overload for (int, string) in 1 + 'x'"),
+        ("size(1)", "error: no matching overload for (int) in size(1)"),
+        ("size(1, 2)", "error: no matching overload for () in size(1, 2)"),
+        ("[1, 'a'][0]", "1"), ("1.all(x, true) || true", "true"), ("{1.5: 2} == {} || true", "true"),
+        ("'a'.matches('(') || true", "true"),
+        ("timestamp(0).getHours('Nowhere') == 0 || true", "true"), ("{'a': 1, 'a': 2}.a == 1 || true", "true"),
+        ("(1).x || true", "true"),
         ("1 +", "compile: expected an expression, found the end of the expression at offset 3"),
     ])
     func unchecked(_ expression: String, _ expected: String) {
@@ -54,8 +62,10 @@ import Testing
 
     /// What a schema knows of fields finds calls that can't succeed.
     @Test(arguments: [
-        ("message.country > 5", "no matching overload for '>' on (string, int) at offset 0"), ("message.count.startsWith('a')", "no matching overload for 'startsWith' on (int, string) at offset 14"),
-        ("message.country && true", "'&&' needs bools, not string at offset 0"), ("message.tags.size() > 'a'", "no matching overload for '>' on (int, string) at offset 0"),
+        ("message.country > 5", "no matching overload for '>' on (string, int) at offset 0"),
+        ("message.count.startsWith('a')", "no matching overload for 'startsWith' on (int, string) at offset 14"),
+        ("message.country && true", "'&&' needs bools, not string at offset 0"),
+        ("message.tags.size() > 'a'", "no matching overload for '>' on (int, string) at offset 0"),
         ("message.count.x", "ok"), ("message.country + 'x' == 'yx'", "ok"), ("message.free > 5", "ok"), ("message.maybe > 5", "ok"),
         ("message.tags.all(t, t == 'x')", "ok"), ("message.count + 1.5 > 2.0", "ok"),
     ])
@@ -70,9 +80,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("message.country == 5", ["0 always false: string never equals int"]), ("message.country != null", ["0 always true: string never equals null_type"]),
-        ("message.count == 5.0", []), ("message.free == 5", []), ("message.maybe == null", []), ("1 > 2 && message.free", ["0 this condition is always false"]),
-        ("true && message.free", []), ("1 < 2 ? 'a' : message.country", ["0 this condition is always true"]), ("message.free || 'a' == 'b'", ["16 this condition is always false"]),
+        ("message.country == 5", ["0 always false: string never equals int"]),
+        ("message.country != null", ["0 always true: string never equals null_type"]),
+        ("message.count == 5.0", []), ("message.free == 5", []), ("message.maybe == null", []),
+        ("1 > 2 && message.free", ["0 this condition is always false"]),
+        ("true && message.free", []), ("1 < 2 ? 'a' : message.country", ["0 this condition is always true"]),
+        ("message.free || 'a' == 'b'", ["16 this condition is always false"]),
     ])
     func warnings(_ expression: String, _ expected: [String]) throws {
         var names = TypedNames()
@@ -122,7 +135,7 @@ import Testing
             let frame = (0...names.count).map { Value.int(Int64($0)) }
             var arena = Arena()
             let value = frame.withUnsafeBufferPointer {
-                program.evaluate($0.baseAddress!, record: UnsafeRawBufferPointer(start: nil, count: 0), arena: &arena)
+                program.evaluate($0.baseAddress.unsafelyUnwrapped, record: UnsafeRawBufferPointer(start: nil, count: 0), arena: &arena)
             }
             return value.tag == .error ? "error: " + program.describe(value) : text(value)
         } catch {

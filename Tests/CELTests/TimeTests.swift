@@ -58,7 +58,8 @@ import Testing
     /// A leap day, a Thursday, one second before midnight in UTC.
     @Test(arguments: [
         ("getFullYear()", "2024"), ("getMonth()", "1"), ("getDate()", "29"), ("getDayOfMonth()", "28"), ("getDayOfWeek()", "4"),
-        ("getDayOfYear()", "59"), ("getHours()", "23"), ("getMinutes()", "59"), ("getSeconds()", "59"), ("getMilliseconds()", "987"),
+        ("getDayOfYear()", "59"), ("getHours()", "23"), ("getMinutes()", "59"), ("getSeconds()", "59"),
+        ("getMilliseconds()", "987"),
         ("getDate('+00:01')", "1"), ("getMonth('+00:01')", "2"), ("getDayOfWeek('00:01')", "5"), ("getDayOfYear('+00:01')", "60"),
         ("getHours('-10:30')", "13"), ("getMinutes('-10:30')", "29"), ("getHours('UTC')", "23"), ("getHours('Europe/Berlin')", "0"),
         ("getHours('America/New_York')", "18"), ("getMinutes('Asia/Kathmandu')", "44"), ("getHours(message.zone)", "5"),

@@ -16,9 +16,10 @@ func celBenchmarks() -> [Measurement] {
             frame[price].tag == .double && frame[price].double > 100 && isGermanOrFrench(frame[country])
         })
 
-    results.append(order.fromBytes("the same from the record's bytes (\(order.bytes.count))", filter, target: 120) { frame in
-        frame[price].tag == .double && frame[price].double > 100 && isGermanOrFrench(frame[country])
-    })
+    results.append(
+        order.fromBytes("the same from the record's bytes (\(order.bytes.count))", filter, target: 120) { frame in
+            frame[price].tag == .double && frame[price].double > 100 && isGermanOrFrench(frame[country])
+        })
 
     let many = Order.expressions.map(order.program)
     results.append(order.measure("\(many.count) expressions in turn on one record, each", many, target: 20, byHand: nil))
@@ -57,7 +58,9 @@ private final class Order {
     private let record: UnsafeMutableRawBufferPointer
 
     init() {
-        for name in ["order_id", "customer_id", "sku", "quantity", "unit_price", "currency", "country", "status", "express", "note"] {
+        for name in [
+            "order_id", "customer_id", "sku", "quantity", "unit_price", "currency", "country", "status", "express", "note",
+        ] {
             trie.slot([name])
         }
         record = .allocate(byteCount: bytes.count + 64, alignment: 16)

@@ -9,7 +9,9 @@ extension Compiler {
             return try call(function: namespaced, arguments, start, start, end)
         }
         guard let target else { return try call(function: name, arguments, offset, start, end) }
-        if Overload.named(name, .method).isEmpty { return try refused(unknown(name, .method, offset), start, end, .unknownFunction) }
+        if Overload.named(name, .method).isEmpty {
+            return try refused(unknown(name, .method, offset), start, end, .unknownFunction)
+        }
         var parts = [try compile(target)]
         for argument in arguments { parts.append(try compile(argument)) }
         return try call(name, .method, parts, offset, start, end)
@@ -150,7 +152,8 @@ extension Compiler {
                 : CELError("'\(shown)' is a function: write \(shown)(value)", at: offset)
         }
         let macros = style == .method ? Array(Self.macroExamples.keys) : ["has", "cel.bind"]
-        let suggestion = nearest(name, among: Overload.names(style) + macros.sorted()) ?? nearest(name, among: Overload.names(other))
+        let suggestion =
+            nearest(name, among: Overload.names(style) + macros.sorted()) ?? nearest(name, among: Overload.names(other))
         return CELError("unknown \(style == .method ? "method" : "function") '\(shown)'", at: offset, suggestion: suggestion)
     }
 }

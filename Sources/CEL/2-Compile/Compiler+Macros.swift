@@ -111,7 +111,8 @@ extension Compiler {
             }
             return try bind(items.enumerated().map { ("@index\($0)", $1) }, arguments[1], expression)
         case ("bind", _):
-            throw CELError("cel.bind() takes a name, a value and an expression, as in cel.bind(x, 1 + 2, x * x)", at: expression.start)
+            throw CELError(
+                "cel.bind() takes a name, a value and an expression, as in cel.bind(x, 1 + 2, x * x)", at: expression.start)
         default: return nil
         }
     }

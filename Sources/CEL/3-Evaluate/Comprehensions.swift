@@ -85,7 +85,8 @@ extension Machine {
                 if keep.tag == .error { return keep }
                 if keep.bits == 0 { continue }
             }
-            let value = node.operation == .filtered
+            let value =
+                node.operation == .filtered
                 ? items[here] : body(node, node.operation == .mapped ? 0 : 1, items, step, here)
             if value.tag == .error { return value }
             target[count] = value
@@ -139,7 +140,8 @@ extension Machine {
                 for index in 0..<old.count { larger[index] = old[index] }
                 merged = Value(.map, length: merged.length, bits: UInt64(UInt(bitPattern: larger)))
             }
-            guard let target = UnsafeMutableRawPointer(mutating: merged.pointer)?.assumingMemoryBound(to: Value.self) else { continue }
+            guard let memory = UnsafeMutableRawPointer(mutating: merged.pointer) else { continue }
+            let target = memory.assumingMemoryBound(to: Value.self)
             for pair in stride(from: 0, to: added.count, by: 2) {
                 stepsLeft -= Int(merged.length)
                 if stepsLeft < 0 { return fail(.tooManySteps, Position.tableEntry(node.b.raw &+ place)) }

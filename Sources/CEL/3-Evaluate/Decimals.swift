@@ -171,7 +171,8 @@ extension Machine {
         let scale = max(a.scale, b.scale)
         let (x, y) = (a.shifted(by: scale - a.scale), b.shifted(by: scale - b.scale))
         if x.state != .ok || y.state != .ok { return .failed(.overflow) }
-        let (sum, overflow) = negated
+        let (sum, overflow) =
+            negated
             ? x.unscaled.subtractingReportingOverflow(y.unscaled) : x.unscaled.addingReportingOverflow(y.unscaled)
         return overflow ? .failed(.overflow) : Decimal(unscaled: sum, scale: scale)
     }

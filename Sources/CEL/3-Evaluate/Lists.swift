@@ -125,7 +125,8 @@ extension Machine {
                 var (left, right) = (start, middle)
                 for place in start..<end {
                     // Of an element and one that stood behind it the first goes first, unless the other is less.
-                    let takesRight = left >= middle
+                    let takesRight =
+                        left >= middle
                         || (right < end && order(keys[Int(from[right])], keys[Int(from[left])]) == .less)
                     to[place] = takesRight ? from[right] : from[left]
                     if takesRight { right += 1 } else { left += 1 }

@@ -171,8 +171,9 @@ private struct DigitReader {
         if skip("n") { return skip("s") ? 1 : nil }
         if skip("u") { return skip("s") ? 1_000 : nil }
         // µs, with either of the two characters for micro.
-        guard text.count - index >= 3, text[index] == 0xc2 && text[index + 1] == 0xb5 || text[index] == 0xce && text[index + 1] == 0xbc
-        else { return nil }
+        guard text.count - index >= 3 else { return nil }
+        let character = (text[index], text[index + 1])
+        guard character == (0xc2, 0xb5) || character == (0xce, 0xbc) else { return nil }
         index += 2
         return skip("s") ? 1_000 : nil
     }
