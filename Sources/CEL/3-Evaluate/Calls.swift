@@ -7,6 +7,7 @@ import JSON
 extension Machine {
     @inline(never)
     mutating func call(_ node: Node, _ index: UInt32) -> Value {
+        if stepsLeft < 0 { return fail(.tooManySteps, Position.node(index)) }
         switch node.operation {
         case .addChain: return addChain(node, index)
         case .list, .map: return construct(node, index)

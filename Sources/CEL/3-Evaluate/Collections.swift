@@ -6,7 +6,13 @@ import JSON
 extension Machine {
     /// A list's elements, or a map's keys and values in turn; made from JSON text where it is that.
     mutating func elements(_ value: Value) -> UnsafeBufferPointer<Value> {
-        let open = value.flags & Value.Flags.raw != 0 ? materialize(value, record: record, arena: &arena.pointee) : value
+        var open = value
+        if value.flags & Value.Flags.raw != 0 {
+            // An empty one will do: the result is an error.
+            if stepsLeft < 0 { return UnsafeBufferPointer(start: nil, count: 0) }
+            open = materialize(value, record: record, arena: &arena.pointee)
+            stepsLeft &-= Int(open.length) >> 2
+        }
         let count = Int(open.length) * (open.tag == .map ? 2 : 1)
         return UnsafeBufferPointer(start: open.pointer?.assumingMemoryBound(to: Value.self), count: open.pointer == nil ? 0 : count)
     }
@@ -170,8 +176,9 @@ extension Machine {
         return Value(.map, length: UInt32(truncatingIfNeeded: used / 2), bits: UInt64(UInt(bitPattern: target)))
     }
 
-    func allocateValues(_ count: Int) -> UnsafeMutablePointer<Value> {
-        arena.pointee.allocate(count * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: count)
+    mutating func allocateValues(_ count: Int) -> UnsafeMutablePointer<Value> {
+        stepsLeft &-= count >> 2
+        return arena.pointee.allocate(count * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: count)
     }
 
     func list(_ elements: UnsafeMutablePointer<Value>, _ count: Int) -> Value {

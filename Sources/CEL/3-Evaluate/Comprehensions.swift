@@ -34,6 +34,7 @@ extension Machine {
             locals[node.c.index + 1] = items[position + step - 1]
         }
         let value = load(operands[Int(node.b.raw &+ place)])
+        if stepsLeft < 0 { return fail(.tooManySteps, Position.tableEntry(node.b.raw &+ place)) }
         return failure(value, Position.tableEntry(node.b.raw &+ place)) ?? value
     }
 

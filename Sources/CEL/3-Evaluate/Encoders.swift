@@ -4,7 +4,7 @@ import JSON
 
 /// `base64.encode`, `base64.decode`, `strings.quote` and `reverse`.
 extension Machine {
-    func base64Encoded(_ value: Value) -> Value {
+    mutating func base64Encoded(_ value: Value) -> Value {
         let count = Base64.encodedCount(value.bytes.count)
         let target = arena.pointee.allocate(count)
         Base64.encode(value.bytes, to: target.assumingMemoryBound(to: UInt8.self))
@@ -12,7 +12,7 @@ extension Machine {
     }
 
     /// With or without padding.
-    func base64Decoded(_ value: Value, _ index: UInt32) -> Value {
+    mutating func base64Decoded(_ value: Value, _ index: UInt32) -> Value {
         let target = arena.pointee.allocate(value.bytes.count)
         guard let count = Base64.decode(value.bytes, to: target.assumingMemoryBound(to: UInt8.self)) else {
             return fail(.conversion, Position.node(index))
@@ -21,7 +21,7 @@ extension Machine {
     }
 
     /// Between quotes and with escapes, as a literal that gives the same text.
-    func quoted(_ value: Value) -> Value {
+    mutating func quoted(_ value: Value) -> Value {
         let bytes = value.bytes
         var output = Output(arena: arena, capacity: bytes.count + 16)
         output.append("\"")
@@ -50,7 +50,7 @@ extension Machine {
     }
 
     /// The code points from the last to the first.
-    func reversedText(_ value: Value) -> Value {
+    mutating func reversedText(_ value: Value) -> Value {
         let bytes = value.bytes
         let target = arena.pointee.allocate(bytes.count)
         var start = 0

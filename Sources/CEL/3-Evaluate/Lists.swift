@@ -7,7 +7,7 @@ extension Machine {
     /// The most elements a list can be made of by a number.
     private static var maxRange: Int64 { 1_000_000 }
 
-    func range(_ count: Int64, _ index: UInt32) -> Value {
+    mutating func range(_ count: Int64, _ index: UInt32) -> Value {
         guard count <= Machine.maxRange else { return fail(.tooLarge, Position.node(index)) }
         let target = allocateValues(Int(max(count, 0)))
         var number: Int64 = 0

@@ -11,8 +11,9 @@ struct Machine: ~Copyable {
     let locals: UnsafeMutablePointer<Value>
     let record: UnsafeRawBufferPointer
     let arena: UnsafeMutablePointer<Arena>
-    /// Elements that comprehensions may still visit: nested ones over long lists end with an error rather than never.
-    var stepsLeft = 1_000_000
+    /// What an evaluation may still cost: 1 for each element a macro visits, for four values and for 128 bytes that it makes. So
+    /// nested macros over long lists, and texts that double and double, end with an error: not never, and not with the memory.
+    var stepsLeft = 2_000_000
 
     init(
         tables: Tables, frame: UnsafePointer<Value>, locals: UnsafeMutablePointer<Value>, record: UnsafeRawBufferPointer,
@@ -43,6 +44,7 @@ struct Machine: ~Copyable {
     @inline(__always)
     mutating func result(_ root: Operand) -> Value {
         let value = load(root)
+        if stepsLeft < 0 { return fail(.tooManySteps, Position.root) }
         return value.tag == .absent ? fail(.noSuchField, Position.root) : value.withoutLiteral
     }
 

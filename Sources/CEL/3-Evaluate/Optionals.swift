@@ -5,7 +5,7 @@ import JSON
 /// Optionals: values that may be missing without an error.
 extension Machine {
     /// An optional with a value.
-    func some(_ value: Value) -> Value {
+    mutating func some(_ value: Value) -> Value {
         let place = allocateValues(1)
         place.pointee = value
         return Value(.optional, length: 1, bits: UInt64(UInt(bitPattern: place)))
