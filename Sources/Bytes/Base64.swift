@@ -25,7 +25,7 @@ public enum Base64 {
     }
 
     /// Writes the bytes, fewer than there are characters, and returns how many; nil: it isn't base64. Padding may be left out; what
-    /// is there must be right.
+    /// is there must be right. Bits beyond the last byte count for nothing.
     public static func decode(_ text: UnsafeRawBufferPointer, to target: UnsafeMutablePointer<UInt8>) -> Int? {
         var count = text.count
         var padding = 0
@@ -48,8 +48,7 @@ public enum Base64 {
                 out += 1
             }
         }
-        // Bits beyond the last byte are zero in what an encoder writes.
-        return bits & (1 << UInt32(held) - 1) == 0 ? out : nil
+        return out
     }
 
     private static func value(of letter: UInt8) -> UInt32? {

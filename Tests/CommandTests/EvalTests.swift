@@ -75,26 +75,43 @@ import Testing
     /// A line's answer is exact, and no line can end the batch.
     @Test(arguments: [
         (#"{"id":7,"expr":"a.b + 1","bindings":{"a.b":{"int":"41"}}}"#, #"{"id":7,"value":{"int":"42"}}"#),
-        (#"{"id":[1,{"x":null}],"expr":"x","container":"c.d","bindings":{"c.x":{"uint":"18446744073709551615"},"x":{"null":null}}}"#,
-            #"{"id":[1,{"x":null}],"value":{"uint":"18446744073709551615"}}"#),
-        (#"{"expr":"[-0.0, 1.0/0.0, 0.0/0.0, 1e300, 0.1]"}"#,
-            #"{"id":null,"value":{"list":[{"double":"-0.0"},{"double":"Infinity"},{"double":"NaN"},{"double":"1e300"},{"double":"0.1"}]}}"#),
+        (
+            #"{"id":[1,{"x":null}],"expr":"x","container":"c.d","bindings":{"c.x":{"uint":"18446744073709551615"},"x":{"null":null}}}"#,
+            #"{"id":[1,{"x":null}],"value":{"uint":"18446744073709551615"}}"#
+        ),
+        (
+            #"{"expr":"[-0.0, 1.0/0.0, 0.0/0.0, 1e300, 0.1]"}"#,
+            #"{"id":null,"value":{"list":[{"double":"-0.0"},{"double":"Infinity"},{"double":"NaN"},{"double":"1e300"},{"double":"0.1"}]}}"#
+        ),
         (#"{"id":"é\n","expr":"{b'\\x00\\xff': 1}.size() == 0 || true"}"#, #"{"id":"é\n","value":{"bool":true}}"#),
-        (#"{"id":1.50,"expr":"{'k': [null, b'\\x00', type([])], 2u: timestamp(0) + duration('1.5s')}"}"#,
-            #"{"id":1.50,"value":{"map":[[{"string":"k"},{"list":[{"null":null},{"bytes":"AA=="},{"type":"list"}]}],[{"uint":"2"},{"timestamp":"1970-01-01T00:00:01.5Z"}]]}}"#),
-        (#"{"id":2,"expr":"[x, optional.none(), decimal('1.50'), duration('-0.5s')]","bindings":{"x":{"optional":{"string":"s"}}}}"#,
-            #"{"id":2,"value":{"list":[{"optional":{"string":"s"}},{"optional":null},{"decimal":"1.50"},{"duration":"-0.5s"}]}}"#),
-        (#"{"id":3,"expr":"x == [{'a': 1.5}, b'\\xff', int, timestamp(1), duration('1s')]","bindings":{"x":{"list":[{"map":[[{"string":"a"},{"double":"1.5"}]]},{"bytes":"/w=="},{"type":"int"},{"timestamp":"1970-01-01T00:00:01Z"},{"duration":"1s"}]}}}"#,
-            #"{"id":3,"value":{"bool":true}}"#),
+        (
+            #"{"id":1.50,"expr":"{'k': [null, b'\\x00', type([])], 2u: timestamp(0) + duration('1.5s')}"}"#,
+            #"{"id":1.50,"value":{"map":[[{"string":"k"},{"list":[{"null":null},{"bytes":"AA=="},{"type":"list"}]}],[{"uint":"2"},{"timestamp":"1970-01-01T00:00:01.5Z"}]]}}"#
+        ),
+        (
+            #"{"id":2,"expr":"[x, optional.none(), decimal('1.50'), duration('-0.5s')]","bindings":{"x":{"optional":{"string":"s"}}}}"#,
+            #"{"id":2,"value":{"list":[{"optional":{"string":"s"}},{"optional":null},{"decimal":"1.50"},{"duration":"-0.5s"}]}}"#
+        ),
+        (
+            #"{"id":3,"expr":"x == [{'a': 1.5}, b'\\xff', int, timestamp(1), duration('1s')]","bindings":{"x":{"list":[{"map":[[{"string":"a"},{"double":"1.5"}]]},{"bytes":"/w=="},{"type":"int"},{"timestamp":"1970-01-01T00:00:01Z"},{"duration":"1s"}]}}}"#,
+            #"{"id":3,"value":{"bool":true}}"#
+        ),
         (#"{"id":4,"expr":"1 / 0"}"#, #"{"id":4,"error":"division by zero in 1 / 0"}"#),
         (#"{"id":4,"expr":"1 +"}"#, #"{"id":4,"error":"expected an expression, found the end of the expression at offset 3"}"#),
         (#"{"id":4,"expr":"1 + 1.0"}"#, #"{"id":4,"error":"no matching overload for (int, double) in 1 + 1.0"}"#),
         (#"{"id":4,"expr":"x","bindings":{"x":{"int":5}}}"#, #"{"id":4,"error":"binding 'x': \"int\" can't be int"}"#),
-        (#"{"id":4,"expr":"x","bindings":{"x":{"int":"1","uint":"1"}}}"#,
-            #"{"id":4,"error":"binding 'x': a typed value is an object with one member, like {\"int\":\"5\"}"}"#),
-        (#"{"id":4,"expr":"x","bindings":{"x":{"double":"0x1p3"}}}"#, #"{"id":4,"error":"binding 'x': \"double\" can't be \"0x1p3\""}"#),
-        (#"{"id":4,"expr":"x","bindings":{"x":{"map":[[{"null":null},{"null":null}]]}}}"#,
-            #"{"id":4,"error":"binding 'x': a map's key is a bool, int, uint or string, not null_type"}"#),
+        (
+            #"{"id":4,"expr":"x","bindings":{"x":{"int":"1","uint":"1"}}}"#,
+            #"{"id":4,"error":"binding 'x': a typed value is an object with one member, like {\"int\":\"5\"}"}"#
+        ),
+        (
+            #"{"id":4,"expr":"x","bindings":{"x":{"double":"0x1p3"}}}"#,
+            #"{"id":4,"error":"binding 'x': \"double\" can't be \"0x1p3\""}"#
+        ),
+        (
+            #"{"id":4,"expr":"x","bindings":{"x":{"map":[[{"null":null},{"null":null}]]}}}"#,
+            #"{"id":4,"error":"binding 'x': a map's key is a bool, int, uint or string, not null_type"}"#
+        ),
         (#"{"id":4,"expr":5}"#, #"{"id":4,"error":"\"expr\" must be a string"}"#),
         (#"{"id":4"#, #"{"id":null,"error":"the line isn't JSON: it ends too early at offset 7"}"#),
         (#"[]"#, #"{"id":null,"error":"\"expr\" must be a string"}"#),

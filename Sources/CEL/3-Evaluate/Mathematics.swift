@@ -46,7 +46,7 @@ extension Machine {
     private func ofDouble(_ operation: Operation, _ number: Double, _ value: Value, _ index: UInt32) -> Value {
         switch operation {
         case .absolute: .double(number.magnitude)
-        case .sign: .double(number > 0 ? 1 : number < 0 ? -1 : number)
+        case .sign: .double(number > 0 ? 1 : number < 0 ? -1 : number.isNaN ? number : 0)
         case .squareRoot: .double(number.squareRoot())
         case .isNaN: .bool(number.isNaN)
         case .isInfinite: .bool(number.isInfinite)
