@@ -93,7 +93,8 @@ import Testing
             #"{"id":2,"value":{"list":[{"optional":{"string":"s"}},{"optional":null},{"decimal":"1.50"},{"duration":"-0.5s"}]}}"#
         ),
         (
-            #"{"id":3,"expr":"x == [{'a': 1.5}, b'\\xff', int, timestamp(1), duration('1s')]","bindings":{"x":{"list":[{"map":[[{"string":"a"},{"double":"1.5"}]]},{"bytes":"/w=="},{"type":"int"},{"timestamp":"1970-01-01T00:00:01Z"},{"duration":"1s"}]}}}"#,
+            #"{"id":3,"expr":"x == [{'a': 1.5}, b'\\xff', int, timestamp(1), duration('1s')]","bindings":{"x":{"list":["#
+                + #"{"map":[[{"string":"a"},{"double":"1.5"}]]},{"bytes":"/w=="},{"type":"int"},{"timestamp":"1970-01-01T00:00:01Z"},{"duration":"1s"}]}}}"#,
             #"{"id":3,"value":{"bool":true}}"#
         ),
         (#"{"id":4,"expr":"1 / 0"}"#, #"{"id":4,"error":"division by zero in 1 / 0"}"#),
