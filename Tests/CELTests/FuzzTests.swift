@@ -81,7 +81,8 @@ private enum FuzzFrame {
             let record = UnsafeRawBufferPointer(bytes)
             func raw(_ tag: JSON.Tag, _ start: Int, _ count: Int) -> Value {
                 Value(
-                    tag, flags: Value.Flags.raw, length: UInt32(count), bits: UInt64(UInt(bitPattern: record.baseAddress.map { $0 + start })))
+                    tag, flags: Value.Flags.raw, length: UInt32(count),
+                    bits: UInt64(UInt(bitPattern: record.baseAddress.map { $0 + start })))
             }
             let big = Value(
                 .double, flags: Value.Flags.digits | Value.Flags.outOfRange, aux: 20, length: UInt32(record.count - 20),
@@ -91,7 +92,9 @@ private enum FuzzFrame {
                 raw(.list, 39, 15), raw(.map, 0, 38), big, .null,
             ]
             var arena = Arena()
-            let value = frame.withUnsafeBufferPointer { program.evaluate($0.baseAddress.unsafelyUnwrapped, record: record, arena: &arena) }
+            let value = frame.withUnsafeBufferPointer {
+                program.evaluate($0.baseAddress.unsafelyUnwrapped, record: record, arena: &arena)
+            }
             if value.tag == .error {
                 #expect(!program.describe(value).hasPrefix("unknown error"), "\(source)")
                 #expect(program.offset(of: value) <= source.utf8.count)

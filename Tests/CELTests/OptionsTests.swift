@@ -135,7 +135,8 @@ import Testing
             let frame = (0...names.count).map { Value.int(Int64($0)) }
             var arena = Arena()
             let value = frame.withUnsafeBufferPointer {
-                program.evaluate($0.baseAddress.unsafelyUnwrapped, record: UnsafeRawBufferPointer(start: nil, count: 0), arena: &arena)
+                program.evaluate(
+                    $0.baseAddress.unsafelyUnwrapped, record: UnsafeRawBufferPointer(start: nil, count: 0), arena: &arena)
             }
             return value.tag == .error ? "error: " + program.describe(value) : text(value)
         } catch {
