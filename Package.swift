@@ -14,12 +14,14 @@ let package = Package(
     products: [
         .library(name: "ETL", targets: ["ETL"]),
         .library(name: "CEL", targets: ["CEL"]),
+        .library(name: "JSON", targets: ["JSON"]),
+        .library(name: "Bytes", targets: ["Bytes"]),
         .executable(name: "etl", targets: ["etl"]),
         .executable(name: "etl-stage", targets: ["etl-stage"]),
     ],
     targets: [
         // The commands: thin, one file per verb.
-        .executableTarget(name: "etl", dependencies: ["ETL", "Command"], swiftSettings: swift),
+        .executableTarget(name: "etl", dependencies: ["ETL", "Command", "Log", "Kafka", "CEL", "JSON", "Bytes"], swiftSettings: swift),
         .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
         .target(name: "Command", dependencies: ["ETL", "Bytes"], swiftSettings: swift),
 

@@ -13,11 +13,16 @@ public final class CommandProcess {
     /// - Parameters:
     ///   - environment: added to this process's.
     ///   - directory: where it runs; nil: here.
-    public init(_ program: Program, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil) throws {
+    ///   - input: what it reads on stdin.
+    public init(
+        _ program: Program, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil,
+        input: String = ""
+    ) throws {
         words = [program.rawValue] + arguments
         files = "\(NSTemporaryDirectory())/etl-test-command.\(UUID().uuidString)"
         // A shell that becomes the command: posix_spawn alone can't change the folder everywhere.
-        let script = "cd \"$1\" && shift && exec \"$@\" >\"$0.out\" 2>\"$0.err\" </dev/null"
+        let script = "cd \"$1\" && shift && exec \"$@\" >\"$0.out\" 2>\"$0.err\" <\"$0.in\""
+        try Data(input.utf8).write(to: URL(fileURLWithPath: files + ".in"))
         let line = ["/bin/sh", "-c", script, files, directory ?? ".", try Self.path(program)] + arguments
         var variables = ProcessInfo.processInfo.environment
         for (name, value) in environment { variables[name] = value }
@@ -35,8 +40,7 @@ public final class CommandProcess {
             var status: Int32 = 0
             while waitpid(process, &status, 0) < 0, errno == EINTR {}
         }
-        try? FileManager.default.removeItem(atPath: files + ".out")
-        try? FileManager.default.removeItem(atPath: files + ".err")
+        for suffix in [".in", ".out", ".err"] { try? FileManager.default.removeItem(atPath: files + suffix) }
     }
 
     public var output: String { text(".out") }

@@ -10,7 +10,7 @@ extension StageProgram {
         case .null, .bool, .int, .uint, .decimal, .string: true
         case .double: value.double.isFinite || value.flags & Value.Flags.digits != 0
         case .list, .map: value.flags & Value.Flags.raw != 0 || (JSONWriter.canWrite(value) && !Self.holdsBytes(value))
-        case .absent, .bytes, .timestamp, .duration, .type, .error: false
+        case .absent, .bytes, .timestamp, .duration, .type, .optional, .error: false
         }
     }
 

@@ -1,0 +1,60 @@
+import CAllocations
+import Glibc
+
+/// One line of the report: what a call costs, beside the same thing written by hand.
+struct Measurement {
+    var name: String
+    var nanoseconds: Double
+    var byHand: Double?
+    var allocations: Double
+    /// What it shall not exceed.
+    var target: Double?
+
+    var line: String {
+        func number(_ value: Double) -> String {
+            let tenths = Int((value * 10).rounded())
+            return "\(tenths / 10).\(tenths % 10)"
+        }
+        func column(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(0, width - text.count)) + text }
+        let hand = byHand.map { number($0) } ?? ""
+        let ratio = byHand.map { number(nanoseconds / $0) + "×" } ?? ""
+        let goal = target.map { "\(nanoseconds <= $0 ? "≤" : "ABOVE") \(number($0))" } ?? ""
+        let name = self.name + String(repeating: " ", count: max(0, 64 - self.name.count))
+        return name + column(number(nanoseconds), 9) + column(hand, 9) + column(ratio, 8) + column(number(allocations), 8)
+            + "  " + goal
+    }
+
+    static let heading =
+        "ns a call" + String(repeating: " ", count: 55) + "     ours  by hand   ratio  allocs  target"
+}
+
+/// Nanoseconds of CPU time of this thread for one call: the least of several rounds, which is what the machine's other work
+/// disturbed least. `body` makes `calls` of them.
+func nanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Void) -> Double {
+    body(calls / 10)
+    var best = Double.infinity
+    for _ in 0..<rounds {
+        let start = threadTime()
+        body(calls)
+        best = min(best, Double(threadTime() - start) / Double(calls))
+    }
+    return best
+}
+
+/// Allocations for one call.
+func allocations(calls: Int, _ body: (Int) -> Void) -> Double {
+    body(calls / 10)
+    let before = ca_allocations()
+    body(calls)
+    return Double(ca_allocations() - before) / Double(calls)
+}
+
+private func threadTime() -> Int {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+}
+
+/// Keeps the optimizer from leaving a result out.
+@inline(never)
+func use<T: BitwiseCopyable>(_ value: T) {}
