@@ -2,7 +2,7 @@ package import Bytes
 package import Log
 
 /// Why a record failed. Made only for records that do, so Strings are fine here.
-package struct Failure: Equatable, Sendable {
+package struct Failure: Error, Equatable, Sendable {
     /// Dotted and enumerable, e.g. `validate.schema`.
     package var code: String
     /// The step's name; `load` where the sink refused it; empty when the record couldn't be read at all.
