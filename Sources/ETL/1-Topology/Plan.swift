@@ -35,6 +35,24 @@ public struct Plan: Sendable {
     public func extractor(named name: String) -> ExtractorPlan? { extractors.first { $0.name == name } }
 }
 
+extension Plan {
+    /// A cluster and every default: for commands that work on topics no topology names.
+    package static func empty(bootstrapServers: String) -> Plan {
+        Plan(
+            name: "etl", description: "", file: "", commitIntervalMs: Topology.commitIntervalMs.value(nil),
+            memoryMB: Topology.memoryMB.value(nil),
+            kafka: KafkaPlan(bootstrapServers: bootstrapServers, properties: [:], consumerProperties: [:], producerProperties: [:]),
+            logging: LoggingPlan(level: .warning, format: .automatic),
+            retry: RetryPlan(
+                initialMs: RetrySection.initialMs.value(nil), maxMs: RetrySection.maxMs.value(nil),
+                multiplier: RetrySection.multiplier.value(nil), fullJitter: RetrySection.fullJitter.value(nil)),
+            deadLetter: DeadLetterPlan(
+                maxRate: DeadLetterSection.maxRate.value(nil), window: DeadLetterSection.window.value(nil),
+                maxAttempts: DeadLetterSection.maxAttempts.value(nil)),
+            topics: [], lookups: [], extractors: [], stages: [])
+    }
+}
+
 /// The brokers, and how to talk to them.
 public struct KafkaPlan: Sendable {
     public var bootstrapServers: String

@@ -31,7 +31,7 @@ package final class ReplayMember {
     private var committed: [Int32: Int64] = [:]
     private var inTransaction: [PartitionOffset] = []
     /// Committed, and since the last commit.
-    private(set) var summary = ReplaySummary()
+    package private(set) var summary = ReplaySummary()
     private var pending = ReplaySummary()
     private var pendingBytes = 0
     private var begunMs: Int64 = 0
