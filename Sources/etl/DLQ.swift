@@ -71,8 +71,9 @@ struct LetterTarget {
                 session = try Self.session(arguments, command)
             }
             self.topic = topic
-            stage = session.plan.stages.first { session.plan.deadLetterTopic(of: $0.name) == topic }
-            extractor = session.plan.extractors.first { session.plan.deadLetterTopic(of: $0.name) == topic }
+            let plan = session.plan
+            stage = plan.stages.first { plan.deadLetterTopic(of: $0.name) == topic || plan.parkedTopic(of: $0.name) == topic }
+            extractor = plan.extractors.first { plan.deadLetterTopic(of: $0.name) == topic }
         } else {
             if arguments.value("bootstrap") != nil { throw UsageError("--bootstrap goes with --topic") }
             session = try Self.session(arguments, command)
