@@ -99,13 +99,15 @@ package final class ReplayMember {
         for index in 0..<chunk.records.count {
             let record = chunk.records[index]
             try waitForTurn()
-            if isDone { return }
+            if isDone { return try send() }
             try beginIfNeeded()
             try dealWith(record)
             positions[span.partition] = record.offset + 1
             if outputs.count >= 500 || pendingBytes > 1 << 20 { try send() }
             if isIsolating || context.clock.nowMs() - begunMs >= machine.commitIntervalMs { try commit() }
         }
+        // The outputs lead into the chunk, which is about to be filled anew.
+        try send()
         // Markers behind the last record are passed like records, so that the lag reaches 0.
         if chunk.next > position(span.partition) {
             try beginIfNeeded()
@@ -143,14 +145,26 @@ package final class ReplayMember {
             switch destinations.route(facts) {
             case .known(let route): return route
             case .ask(let topic):
-                let described = try context.log.describe(topics: [topic])
-                guard destinations.learn(topic, described.first ?? nil) else { continue }
-                try commit()
+                let described = try context.log.describe(topics: [topic]).first ?? nil
+                // What can fail comes before the name is among those that the producer knows.
+                if described != nil { try commit() }
+                guard destinations.learn(topic, described) else { continue }
                 producer?.close()
                 producer = nil
                 try makeProducer()
+                try requirePosition()
                 try beginIfNeeded()
             }
+        }
+    }
+
+    /// Between two producers another run may have had its turn: then this one has been taken over from.
+    private func requirePosition() throws(LogError) {
+        let stored = try context.log.committedOffsets(group: plan.group, topic: plan.topic)
+        for (partition, offset) in stored.enumerated() {
+            guard let offset, offset > committed[Int32(partition)] ?? 0 else { continue }
+            throw LogError(
+                .fenced, code: "log.fenced", "group \(plan.group) was moved to offset \(offset) of partition \(partition) meanwhile")
         }
     }
 
