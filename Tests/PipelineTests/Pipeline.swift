@@ -67,6 +67,8 @@ final class Pipeline {
 
     func etl(_ words: String..., url: String? = nil) throws -> CommandProcess { try start(.etl, words, url) }
 
+    func etl(_ words: [String]) throws -> CommandProcess { try start(.etl, words, nil) }
+
     /// `etl-stage --topology=… --stage=…` and what follows.
     func stage(_ name: String, _ words: String..., url: String? = nil) throws -> CommandProcess {
         try start(.stage, ["--topology=\(file)", "--stage=\(name)"] + words, url)

@@ -27,7 +27,7 @@ import Testing
         (#"value == "a,b,c" && dlq.writer == "unknown" && dlq.code == null"#, TestLetter("k", "a,b,c"), .yes),
         (#"value == null && key == null"#, TestLetter(nil, nil), .yes),
         (#"has(message.x)"#, TestLetter("k", "[1]"), .no),
-        (#"message.quantity < 0"#, TestLetter("k", "[1]"), .failed("no such field message.quantity")),
+        (#"message.quantity < 0"#, TestLetter("k", "[1]"), .failed("no such field: message.quantity")),
         (#"message.note < 0"#, object, .failed("no matching overload for (string, int) in message.note < 0")),
         (#"message.note"#, object, .failed("gives string, expected true or false")),
     ]
@@ -50,7 +50,7 @@ import Testing
         ([], TestLetter("k", "not JSON"), "not JSON"),
         (["x=1"], TestLetter("k", "not JSON"), "set.not_object: --set needs a JSON object; the value is none"),
         (["x=1"], TestLetter("k", nil), "set.not_object: --set needs a JSON object; the value is none"),
-        (["x=message.nope"], object, "set.failed: --set x: no such field message.nope"),
+        (["x=message.nope"], object, "set.failed: --set x: no such field: message.nope"),
         (["note.deep=1"], object, "set.not_object: --set note.deep: lies below a field that is no object"),
         (["x=b'1'"], object, "set.not_json: --set x: gives bytes, which JSON has no form for"),
     ]

@@ -136,7 +136,7 @@ import Testing
         let faults = fault.action == .abort ? [fault, Fault(action: .commit, kind: .abortable, at: 2, times: 3)] : [fault]
         let log = try letterLog(faulty.make(faults))
         defer { faulty.release() }
-        let given = (0..<3000).map { letter("k\($0)", "{\"n\":\($0)}", attempt: $0 % 7 == 0 ? 9 : 1, partition: Int32($0 % 2)) }
+        let given = (0..<600).map { letter("k\($0)", "{\"n\":\($0)}", attempt: $0 % 7 == 0 ? 9 : 1, partition: Int32($0 % 2)) }
         try put(given, in: "t.s.dlq", of: log)
         let plan = replayPlan { $0.filter = "message.n % 5 != 0" }
         var runs = 0
@@ -153,7 +153,7 @@ import Testing
         let back = try letters(in: "in", of: log).map(\.key)
         let parked = try letters(in: "t.s.parked", of: log).map(\.key)
         let left = try pending(of: log).map(\.key)
-        let numbers = Array(0..<3000)
+        let numbers = Array(0..<600)
         func keys(_ numbers: [Int]) -> Set<String?> { Set(numbers.map { "k\($0)" }) }
         #expect(back.count == Set(back).count && parked.count == Set(parked).count && left.count == Set(left).count, "nothing twice")
         #expect(Set(back) == keys(numbers.filter { $0 % 5 != 0 && $0 % 7 != 0 }))
