@@ -22,11 +22,12 @@ enum DeadLetterVerbs {
 let dlqVerb = Verb(
     command: Command(
         name: "etl dlq",
-        summary: "works with dead letters: list, show, replay, discard",
+        summary: "works with dead letters: list, show, replay, discard, each with its own --help",
         operands: "list|show|replay|discard",
         options: [],
         examples: DeadLetterVerbs.verbs.map { name, verb in
-            "etl dlq \(name)\(String(repeating: " ", count: 8 - name.count)) \(verb.command.summary); see etl dlq \(name) --help"
+            // Each has its own options: etl dlq VERB --help.
+            "etl dlq \(name)\(String(repeating: " ", count: 8 - name.count)) \(verb.command.summary)"
         })
 ) { _ in throw UsageError("say what to do: etl dlq list|show|replay|discard; see 'etl dlq --help'") }
 
@@ -41,9 +42,8 @@ enum LetterOptions {
     ]
     static let filter = Option(
         "where", "CEL",
-        "only those of which it is true: message, key, value, headers, topic, partition, offset, timestamp are the dead letter's, "
-            + "dlq.code, .step, .stage, .message, .pointer, .topic, .partition, .offset, .attempt, .first_failed_at, .failed_at, "
-            + "… what its headers say")
+        "only those of which it is true: message, key, value, headers, topic, partition, offset, timestamp of the letter, and "
+            + "dlq.code, dlq.step, dlq.topic … of what its headers say")
 }
 
 /// One topic of dead letters, found.

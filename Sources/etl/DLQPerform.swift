@@ -38,7 +38,8 @@ func perform(_ plan: ReplayPlan, _ target: LetterTarget, archive: DeadLetterArch
 extension ReplaySummary {
     /// One line.
     fileprivate func text(_ plan: ReplayPlan) -> String {
-        let done = plan.action == .discard ? "\(grouped(discarded)) discarded" : "\(grouped(replayed)) replayed, \(grouped(parked)) parked"
+        let done =
+            plan.action == .discard ? "\(grouped(discarded)) discarded" : "\(grouped(replayed)) replayed, \(grouped(parked)) parked"
         let tenths = "\(elapsedMs / 1000).\(elapsedMs % 1000 / 100) s"
         return "\(plan.topic): \(done), \(grouped(kept)) kept in \(tenths) (\(grouped(Int64(rate)))/s)"
     }
@@ -46,11 +47,13 @@ extension ReplaySummary {
     fileprivate func report(_ plan: ReplayPlan, archive: String?, wasStopped: Bool) -> String {
         var text = text(plan) + (wasStopped ? "; stopped, started again it goes on here" : "") + "\n"
         for reason in reasons {
-            text += "  \(grouped(reason.count)) × \(reason.kept.code), first \(reason.place): \(reason.kept.message)\n"
+            let first = reason.kept == .unmatched ? "" : ", first \(reason.place)"
+            text += "  \(grouped(reason.count)) × \(reason.kept.code)\(first): \(reason.kept.message)\n"
         }
         if expired > 0 { text += "  \(counted(expired, "offset")) had gone before, by the topic's retention\n" }
         if discarded > 0, let archive {
-            text += "  they are in \(archive), and in the topic until its retention takes them; replay and show don't see them any more\n"
+            text +=
+                "  they are in \(archive), and until its retention in the topic, where show and replay don't see them any more\n"
         }
         return text
     }

@@ -8,18 +8,23 @@ let replayLettersVerb = Verb(
         summary: "sends dead letters back to the topic they came from, each exactly once",
         options: LetterOptions.target + [
             LetterOptions.filter,
-            Option("set", "FIELD=CEL", "mend the value: a dotted path and an expression over the same names; repeatable", repeats: true),
+            Option(
+                "set", "FIELD=CEL", "mend the value: a dotted path and an expression over the same names; repeatable", repeats: true
+            ),
             Option("to", "TOPIC", "send them here instead of where they came from"),
             Option("rate", "N/s", "at most so many a second"),
             Option("limit", "N", "stop after N"),
-            Option("dry-run", nil, "write nothing: show what would go where, what --set changes, and whether the stage would pass it now"),
-            Option("until-end", nil, "stop at the end seen at the start (the default; what fails again meanwhile is for the next run)"),
+            Option(
+                "dry-run", nil,
+                "write nothing: show what would go where, what --set changes, and whether the stage would pass it now"),
+            Option(
+                "until-end", nil, "stop at the end seen at the start (the default; what fails again meanwhile waits for the next)"),
             CommonOptions.format,
         ],
         examples: [
             "etl dlq replay --topology=topologies/orders.yaml --stage=validate --dry-run",
             "etl dlq replay --topology=orders.yaml --stage=validate --where 'dlq.code == \"lookup.missing\"' --rate=100/s",
-            "etl dlq replay --topology=orders.yaml --stage=validate --where 'message.quantity < 0' --set 'quantity=-message.quantity'",
+            "etl dlq replay --topology=orders.yaml --stage=validate --where 'message.q < 0' --set 'q=-message.q'",
             "etl dlq replay --topology=orders.yaml --stage=validate --parked",
             "etl dlq replay --bootstrap=localhost:9092 --topic=connect-dlq",
         ])
@@ -30,8 +35,8 @@ let replayLettersVerb = Verb(
     let target = try LetterTarget(arguments, replayLettersVerb.command)
     if let extractor = target.extractor, arguments.value("to") == nil {
         throw UsageError(
-            "\(extractor.name) is an extractor: its dead letters are rows as they stand in the files, which no stage can read. Mend the "
-                + "file, or make records of them: --to=TOPIC --set 'field=value.split(\",\")[0]' … ('value' is the row's text)")
+            "\(extractor.name) is an extractor: its dead letters are rows as they stand in the files, which no stage can read. Mend "
+                + "the file, or make records of them: --to=TOPIC --set 'field=value.split(\",\")[0]' … ('value' is the row's text)")
     }
     if arguments.value("to") == target.topic { throw UsageError("--to=\(target.topic) is the topic they are read from") }
     var plan = ReplayPlan(action: .replay, topic: target.topic)
@@ -72,7 +77,11 @@ private func preview(_ plan: ReplayPlan, _ target: LetterTarget, json: Bool) thr
             guard let outcome = try preview.look(at: record) else { return true }
             looked += 1
             let name = outcome.verdict.name
-            if let index = counts.firstIndex(where: { $0.name == name }) { counts[index].count += 1 } else { counts.append((name, 1)) }
+            if let index = counts.firstIndex(where: { $0.name == name }) {
+                counts[index].count += 1
+            } else {
+                counts.append((name, 1))
+            }
             if json {
                 writeAll(outcome.json + "\n", to: 1)
             } else if shown < 50 {

@@ -14,7 +14,7 @@ let showLettersVerb = Verb(
         ],
         examples: [
             "etl dlq show --topology=topologies/orders.yaml --stage=validate",
-            "etl dlq show --topology=orders.yaml --stage=validate --where 'dlq.code == \"check.failed\" && message.quantity < 0' --raw",
+            "etl dlq show --topology=orders.yaml --stage=validate --where 'dlq.code == \"check.failed\"' --raw",
             "etl dlq show --bootstrap=localhost:9092 --topic=connect-dlq",
         ])
 ) { arguments in

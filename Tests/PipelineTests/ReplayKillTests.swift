@@ -34,22 +34,30 @@ import Testing
                 ("topic", "\(pipeline.name).raw"), ("code", n % 5 == 4 ? "other" : "check.failed"), ("partition", "\(n % 3)"),
                 ("attempt", n % 10 == 7 ? "4" : "1"), ("first_failed_at", "2026-01-02T03:04:05.678Z"),
             ]
-            return TestRecord("k\(n)", value, headers: headers.map { .init(name: "etl.dlq.\($0.0)", value: Array($0.1.utf8)) }, partition: Int32(n % 3))
+            return TestRecord(
+                "k\(n)", value, headers: headers.map { .init(name: "etl.dlq.\($0.0)", value: Array($0.1.utf8)) },
+                partition: Int32(n % 3))
         }
-        for start in stride(from: 0, to: count, by: 2000) { try pipeline.send(Array(letters[start..<start + 2000]), to: "pass.dlq") }
+        for start in stride(from: 0, to: count, by: 2000) {
+            try pipeline.send(Array(letters[start..<start + 2000]), to: "pass.dlq")
+        }
 
         var kills = 0
         var ended = false
         while !ended {
             // Slow enough at first that it lives to be killed.
-            let process = try pipeline.etl([
-                "dlq", "replay", "--topology=\(pipeline.file)", "--stage=pass", "--where=dlq.code != 'other'", "--set=seen=true",
-                "--format=json",
-            ] + (kills < 24 ? ["--rate=1200/s"] : []))
+            let process = try pipeline.etl(
+                [
+                    "dlq", "replay", "--topology=\(pipeline.file)", "--stage=pass", "--where=dlq.code != 'other'",
+                    "--set=seen=true",
+                    "--format=json",
+                ] + (kills < 24 ? ["--rate=1200/s"] : []))
             if kills < 24 {
                 let before = try pipeline.end("raw")
                 let after = Int64(random.next() % 400)
-                try pipeline.wait("the replay writes: \(process.errors)") { try !process.isRunning || pipeline.end("raw") > before + after }
+                try pipeline.wait("the replay writes: \(process.errors)") {
+                    try !process.isRunning || pipeline.end("raw") > before + after
+                }
                 usleep(UInt32(random.next() % 30_000))  // the moment it is killed at, not a wait for anything
                 ended = !process.isRunning
                 process.kill()
@@ -65,7 +73,8 @@ import Testing
         let back = try pipeline.read("raw").map { $0.keyText ?? "" }
         let parked = try pipeline.read("pass.parked").map { $0.keyText ?? "" }
         var left: [TestRecord] = []
-        try PendingLetters(of: "\(pipeline.name).pass.dlq", log: pipeline.kafka, clock: SystemClock()).read(pipeline.kafka) { record in
+        try PendingLetters(of: "\(pipeline.name).pass.dlq", log: pipeline.kafka, clock: SystemClock()).read(pipeline.kafka) {
+            record in
             left.append(TestRecord(record))
             return true
         }
@@ -79,7 +88,9 @@ import Testing
         // What stayed is as it was.
         for letter in left {
             let n = Int(letter.keyText?.dropFirst() ?? "") ?? 0
-            #expect(letter.value == letters[n].value && letter.headers == letters[n].headers && letter.partition == letters[n].partition)
+            #expect(
+                letter.value == letters[n].value && letter.headers == letters[n].headers && letter.partition == letters[n].partition
+            )
         }
     }
 

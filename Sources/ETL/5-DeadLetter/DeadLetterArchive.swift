@@ -17,7 +17,8 @@ package final class DeadLetterArchive {
         descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw ETLError(
-                .failed, code: "archive.file", "can't open the archive '\(path)': \(String(cString: strerror(errno))); name another "
+                .failed, code: "archive.file",
+                "can't open the archive '\(path)': \(String(cString: strerror(errno))); name another "
                     + "with --archive=FILE. Nothing was discarded")
         }
     }

@@ -95,7 +95,9 @@ package struct LetterFacts: Equatable, Sendable {
         case (.connect, "exception.class.name"): code = Self.text(value)
         case (_, "exception.message"), (.spring, "exception-message"), (.streams, "message"): message = Self.text(value)
         case (.spring, "original-timestamp"):
-            timestamp = Self.number(value).flatMap { (0...253_402_300_799_999).contains($0) ? formatTimestamp(milliseconds: $0) : nil }
+            timestamp = Self.number(value).flatMap {
+                (0...253_402_300_799_999).contains($0) ? formatTimestamp(milliseconds: $0) : nil
+            }
         // What a listener threw is wrapped in an exception of the container's own: the cause says more.
         case (.spring, "exception-cause-fqcn"): code = Self.text(value)
         case (.spring, "exception-fqcn") where code.isEmpty: code = Self.text(value)
@@ -119,9 +121,11 @@ package struct LetterFacts: Equatable, Sendable {
     /// Decimal digits, or (Spring) a big-endian int or long. Four or eight bytes that are all digits are taken for digits: as a
     /// binary number they would be a partition or offset beyond anything there is.
     private static func number(_ bytes: UnsafeRawBufferPointer) -> Int64? {
-        let isText = !bytes.isEmpty && bytes.enumerated().allSatisfy { index, byte in
-            (0x30...0x39).contains(byte) || (index == 0 && byte == UInt8(ascii: "-") && bytes.count > 1)
-        }
+        let isText =
+            !bytes.isEmpty
+            && bytes.enumerated().allSatisfy { index, byte in
+                (0x30...0x39).contains(byte) || (index == 0 && byte == UInt8(ascii: "-") && bytes.count > 1)
+            }
         if isText { return bytes.count <= 20 ? Int64(String(decoding: bytes, as: UTF8.self)) : nil }
         if bytes.count == 4 { return Int64(Int32(bigEndian: bytes.loadUnaligned(as: Int32.self))) }
         if bytes.count == 8 { return Int64(bigEndian: bytes.loadUnaligned(as: Int64.self)) }

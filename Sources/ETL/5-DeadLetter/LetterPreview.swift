@@ -45,7 +45,9 @@ package struct LetterPreview: ~Copyable {
         var steps: StageProgram?
         do {
             try destinations.prepare(log)
-            if let stage { steps = try StageProgram.compile(stage: stage, lookups: lookups, inputPartitions: 1, outputPartitions: 1) }
+            if let stage {
+                steps = try StageProgram.compile(stage: stage, lookups: lookups, inputPartitions: 1, outputPartitions: 1)
+            }
         } catch let error as LogError {
             throw ETLError(error)
         } catch let error as StageProblems {

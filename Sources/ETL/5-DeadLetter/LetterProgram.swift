@@ -89,7 +89,8 @@ package struct LetterProgram: ~Copyable {
         let path = parts[0].split(separator: ".", omittingEmptySubsequences: false).map { String($0) }
         guard parts.count == 2, !path.contains("") else {
             throw ETLError(
-                .usage, code: "expression.syntax", "--set='\(text)': write a field and an expression: --set 'address.country=\"DE\"'")
+                .usage, code: "expression.syntax",
+                "--set='\(text)': write a field and an expression: --set 'address.country=\"DE\"'")
         }
         return (path, String(parts[1]))
     }

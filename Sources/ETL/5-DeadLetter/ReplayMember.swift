@@ -60,8 +60,8 @@ package final class ReplayMember {
         destinations = LetterDestinations(plan)
     }
 
-    /// Runs until every letter pending at its start is dealt with, `--limit` is reached or it is asked to stop. Throws what somebody
-    /// must mend first; what was committed until then is in `summary`.
+    /// Runs until every letter pending at its start is dealt with, `--limit` is reached or it is asked to stop. Throws what
+    /// somebody must mend first; what was committed until then is in `summary`.
     package func run() throws(ETLError) -> ReplaySummary {
         defer {
             reader?.close()
@@ -164,7 +164,8 @@ package final class ReplayMember {
         for (partition, offset) in stored.enumerated() {
             guard let offset, offset > committed[Int32(partition)] ?? 0 else { continue }
             throw LogError(
-                .fenced, code: "log.fenced", "group \(plan.group) was moved to offset \(offset) of partition \(partition) meanwhile")
+                .fenced, code: "log.fenced", "group \(plan.group) was moved to offset \(offset) of partition \(partition) meanwhile"
+            )
         }
     }
 
@@ -267,12 +268,15 @@ package final class ReplayMember {
             try producer.commit()
             failures.reset()
             for at in inTransaction { committed[at.partition] = at.offset }
+            inTransaction = []
             summary.add(pending)
             pending = ReplaySummary()
             summary.elapsedMs = context.clock.nowMs() - startedMs
             report(summary)
         case .abort: try producer.abort()
-        case .rewind: undo()
+        case .rewind:
+            inTransaction = []
+            undo()
         }
     }
 
@@ -289,7 +293,8 @@ package final class ReplayMember {
         var backoff = Backoff(context.plan.retry)
         while true {
             try throwFinal(error, attempts: backoff.attempts)
-            let action = machine.on(.failed(error.kind))
+            // A record that is refused for itself: the transaction is at an end, the run isn't.
+            let action = machine.on(.failed(error.isOfRecord ? .abortable : error.kind))
             context.emit(ClientFailed(member: plan.group, error: error, reaction: "going on from the last commit"))
             do throws(LogError) {
                 if action == .nothing { undo() } else { try perform(action) }
@@ -305,19 +310,21 @@ package final class ReplayMember {
         if error.kind == .fenced {
             throw ETLError(
                 .failed, code: "replay.fenced",
-                "another run over \(plan.topic) was started, which takes over, or this one was held up for longer than a transaction "
-                    + "may take; if there is no other, start it again, it goes on where it was: \(error.message)")
+                "another run over \(plan.topic) was started, which takes over, or this one was held up for longer than a "
+                    + "transaction may take; if there is no other, start it again, it goes on where it was: \(error.message)")
         }
-        if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
         if error.isOfRecord, findCulprit(error) { return }
+        if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
         let delay = failures.next()
         // A person waits for it: what keeps failing is told rather than tried for ever. A broker that is away is waited for.
-        if context.control.shouldStop && attempts > 2 || error.kind != .retriable && failures.attempts > 10 { throw ETLError(error) }
+        if context.control.shouldStop && attempts > 2 || error.kind != .retriable && failures.attempts > 10 {
+            throw ETLError(error)
+        }
         if failures.attempts > 1 { context.pause(ms: delay) }
     }
 
-    /// A record that the brokers refuse for itself: first it is looked for, one record in each transaction, then it is a letter that
-    /// is kept. False: that isn't it.
+    /// A record that the brokers refuse for itself: first it is looked for, one record in each transaction, then it is a letter
+    /// that is kept. False: that isn't it.
     private func findCulprit(_ error: LogError) -> Bool {
         guard isIsolating else {
             isIsolating = true
@@ -341,7 +348,6 @@ package final class ReplayMember {
         reader = nil
         producer?.close()
         producer = nil
-        undo()
         try makeProducer()
         var letters = try PendingLetters(of: plan.topic, log: context.log, clock: context.clock)
         if spans == nil {
@@ -350,7 +356,10 @@ package final class ReplayMember {
             spans = letters.spans
         }
         committed = Dictionary(uniqueKeysWithValues: letters.spans.map { ($0.partition, $0.from) })
-        positions = committed
+        // A commit that nobody answered was made after all, if the group stands where it would have put it.
+        if !inTransaction.isEmpty, inTransaction.allSatisfy({ committed[$0.partition] == $0.offset }) { summary.add(pending) }
+        inTransaction = []
+        undo()
     }
 
     private func makeProducer() throws(LogError) {

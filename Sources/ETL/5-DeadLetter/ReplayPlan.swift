@@ -66,7 +66,8 @@ package struct Kept: Equatable, Sendable {
     package static func parkedMissing(_ topic: String) -> Kept {
         Kept(
             code: "replay.parked_missing",
-            message: "it was replayed too often, and topic \(topic) for such records doesn't exist; make it with 'etl topics create'")
+            message:
+                "it was replayed too often, and topic \(topic) for such records doesn't exist; make it with 'etl topics create'")
     }
 
     /// What the brokers refuse for itself.

@@ -64,8 +64,10 @@ import Testing
         },
         Case(
             "Spring's names, written as text by another client",
-            [("kafka_dlt-original-topic", text("shop")), ("kafka_dlt-original-partition", text("1234")),
-             ("kafka_dlt-original-offset", text("12345678")), ("kafka_dlt-exception-fqcn", text("Oops"))]
+            [
+                ("kafka_dlt-original-topic", text("shop")), ("kafka_dlt-original-partition", text("1234")),
+                ("kafka_dlt-original-offset", text("12345678")), ("kafka_dlt-exception-fqcn", text("Oops")),
+            ]
         ) {
             $0.writer = .spring
             ($0.topic, $0.partition, $0.offset, $0.code) = ("shop", 1234, 12_345_678, "Oops")
@@ -108,7 +110,8 @@ import Testing
         Case(
             "numbers that are none, and texts that are no UTF-8",
             [
-                ("etl.dlq.code", [0xff, 0x41]), ("etl.dlq.partition", text("two")), ("etl.dlq.offset", text("99999999999999999999999")),
+                ("etl.dlq.code", [0xff, 0x41]), ("etl.dlq.partition", text("two")),
+                ("etl.dlq.offset", text("99999999999999999999999")),
                 ("etl.dlq.attempt", text("-4")), ("etl.dlq.row", []), ("etl.dlq.topic", nil),
                 ("etl.dlq.message", [UInt8](repeating: 0x61, count: 10_000)),
             ]

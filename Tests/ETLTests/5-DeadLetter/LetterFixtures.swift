@@ -40,7 +40,9 @@ struct TestLetter: Equatable, Sendable, CustomTestStringConvertible {
     var own: [Header] { headers.filter { !$0.name.hasPrefix("etl.dlq.") } }
 
     /// Calls `body` with it as a log record.
-    func withRecord<Result>(offset: Int64 = 7, timestamp: Int64 = 1_700_000_000_000, _ body: (LogRecord) throws -> Result) rethrows -> Result {
+    func withRecord<Result>(offset: Int64 = 7, timestamp: Int64 = 1_700_000_000_000, _ body: (LogRecord) throws -> Result) rethrows
+        -> Result
+    {
         var arena = Arena()
         let record = record(offset: offset, timestamp: timestamp, in: &arena)
         return try body(record)
@@ -57,7 +59,8 @@ struct TestLetter: Equatable, Sendable, CustomTestStringConvertible {
             list[index] = LogHeader(name: bytes(Array(header.name.utf8)), value: bytes(header.value))
         }
         return LogRecord(
-            key: bytes(key.map { Array($0.utf8) }), value: bytes(value), headers: UnsafeBufferPointer(start: list, count: headers.count),
+            key: bytes(key.map { Array($0.utf8) }), value: bytes(value),
+            headers: UnsafeBufferPointer(start: list, count: headers.count),
             partition: partition, offset: offset, timestamp: timestamp)
     }
 }
@@ -91,7 +94,8 @@ func put(_ letters: [TestLetter], in topic: String, of log: MemoryLog) throws {
     var batch = OutputBatch()
     for letter in letters {
         let record = letter.record(offset: 0, timestamp: 0, in: &batch.arena)
-        batch.append(OutputRecord(key: record.key, value: record.value, headers: record.headers, topic: 0, partition: letter.partition))
+        batch.append(
+            OutputRecord(key: record.key, value: record.value, headers: record.headers, topic: 0, partition: letter.partition))
     }
     try producer.begin()
     try producer.send(batch)

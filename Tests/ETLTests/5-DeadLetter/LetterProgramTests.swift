@@ -43,7 +43,10 @@ import Testing
     static let repairs: [([String], TestLetter, String)] = [
         (["quantity=-message.quantity"], object, #"{"quantity": 2, "a": {"b": 1}, "note": "x"}"#),
         (["quantity=1", "a.c=message.quantity + 1"], object, #"{"quantity": 1, "a": {"b": 1,"c":2}, "note": "x"}"#),
-        (["note=dlq.code + '/' + headers.trace + '/' + key"], object, #"{"quantity": -2, "a": {"b": 1}, "note": "check.failed/b/k1"}"#),
+        (
+            ["note=dlq.code + '/' + headers.trace + '/' + key"], object,
+            #"{"quantity": -2, "a": {"b": 1}, "note": "check.failed/b/k1"}"#
+        ),
         (["n.e.w=[1, 2]"], object, #"{"quantity": -2, "a": {"b": 1}, "note": "x","n":{"e":{"w":[1,2]}}}"#),
         // What reads a whole object sees what was set in it before.
         (["a.b=2", "copy=message.a"], object, #"{"quantity": -2, "a": {"b": 2}, "note": "x","copy":{"b": 2}}"#),
@@ -64,7 +67,8 @@ import Testing
         return given.withRecord { record in
             var batch = OutputBatch()
             do throws(Failure) {
-                let result = try program.repair(record, LetterFacts(record), startsEmpty: startsEmpty, tells: false, into: &batch.arena)
+                let result = try program.repair(
+                    record, LetterFacts(record), startsEmpty: startsEmpty, tells: false, into: &batch.arena)
                 return String(decoding: result.value, as: UTF8.self)
             } catch {
                 return "\(error.code): \(error.message)"
@@ -89,13 +93,18 @@ import Testing
 
     @Test(
         arguments: [
-            ("message.", nil, "expression.syntax"), ("nope == 1", nil, "expression.syntax"), ("dlq.cod == 'x'", nil, "expression.name"),
+            ("message.", nil, "expression.syntax"), ("nope == 1", nil, "expression.syntax"),
+            ("dlq.cod == 'x'", nil, "expression.name"),
             ("1 + 1", nil, "expression.type"), (nil, "x", "expression.syntax"), (nil, "=1", "expression.syntax"),
             (nil, "a..b=1", "expression.syntax"), (nil, "x=1 +", "expression.syntax"), (nil, "x=dlq.nope", "expression.name"),
         ] as [(String?, String?, String)])
     func whatIsWrongIsSaidBeforeAnythingIsDone(_ filter: String?, _ set: String?, _ code: String) throws {
-        let error = #expect(throws: ETLError.self) { _ = try LetterProgram(topic: "t", filter: filter, sets: set.map { [$0] } ?? []) }
+        let error = #expect(throws: ETLError.self) {
+            _ = try LetterProgram(topic: "t", filter: filter, sets: set.map { [$0] } ?? [])
+        }
         #expect(error?.code == code && error?.status == .usage)
-        #expect(error?.message.contains(filter ?? set ?? "?") == true || set == "x=1 +" || set == "x=dlq.nope", "\(error?.message ?? "")")
+        #expect(
+            error?.message.contains(filter ?? set ?? "?") == true || set == "x=1 +" || set == "x=dlq.nope",
+            "\(error?.message ?? "")")
     }
 }

@@ -26,7 +26,8 @@ import Testing
     /// What `--where` isn't true of stays a dead letter, byte for byte, and only once.
     @Test func whatIsNotMeantStays() throws {
         let log = try letterLog()
-        let given = (0..<10).map { letter("k\($0)", "{\"n\":\($0)}", partition: Int32($0 % 2)) }
+        let given =
+            (0..<10).map { letter("k\($0)", "{\"n\":\($0)}", partition: Int32($0 % 2)) }
             + [letter("array", "[1]"), letter("last", #"{"n":100}"#)]
         try put(given, in: "t.s.dlq", of: log)
         let summary = try replay(replayPlan { $0.filter = "message.n < 5 && message.n != 2" }, on: log)
@@ -66,7 +67,8 @@ import Testing
         let goes = name == "--to is missing" ? 0 : 2
         #expect(summary.replayed == Int64(goes), "\(name)")
         #expect(summary.reasons.map { "\($0.kept.code) \($0.count)" } == ["\(code) \(3 - goes)"], "\(name)")
-        #expect(summary.reasons.first?.place.hasPrefix("t.s.dlq[0]@") == true && summary.reasons.first?.kept.message.isEmpty == false)
+        #expect(
+            summary.reasons.first?.place.hasPrefix("t.s.dlq[0]@") == true && summary.reasons.first?.kept.message.isEmpty == false)
         #expect(try letters(in: "in", of: log).count == goes)
         #expect(try pending(of: log).filter { $0 == bad }.count == 1, "\(name): as it was, once")
     }
@@ -92,7 +94,8 @@ import Testing
         #expect(summary.replayed == 1 && summary.parked == 2)
         #expect(try letters(in: "t.s.parked", of: log) == Array(given[1...]), "as they were")
         // They can be taken back.
-        #expect(ReplayPlan.group(of: "t.s.parked") == "etl.t.s.parked.replay" && ReplayPlan.group(of: "t.s.dlq") == "etl.t.s.replay")
+        #expect(
+            ReplayPlan.group(of: "t.s.parked") == "etl.t.s.parked.replay" && ReplayPlan.group(of: "t.s.dlq") == "etl.t.s.replay")
         #expect(try replay(replayPlan("t.s.parked") { $0.maxAttempts = nil }, on: log).replayed == 2)
         #expect(try letters(in: "in", of: log).map { $0.header("etl.dlq.attempt") } == ["4", "5", "10"])
         #expect(try pending(in: "t.s.parked", of: log).isEmpty)
@@ -122,7 +125,9 @@ import Testing
             try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:]
         }
         try #require(lines.count == 2)
-        #expect(lines[0]["key"] as? String == "a" && lines[0]["value"] as? String == "{\"q\":\"ä\\n\"}" && lines[0]["offset"] as? Int == 0)
+        #expect(
+            lines[0]["key"] as? String == "a" && lines[0]["value"] as? String == "{\"q\":\"ä\\n\"}"
+                && lines[0]["offset"] as? Int == 0)
         #expect(lines[1]["value_base64"] as? String == "/wA=" && lines[1]["value"] == nil)
         #expect(((lines[1]["headers"] as? [[String: Any]])?.last?["value"] as? NSNull) != nil)
         #expect(((lines[1]["headers"] as? [[String: Any]])?.first?["value"] as? String) == "a")
@@ -155,7 +160,8 @@ import Testing
         let left = try pending(of: log).map(\.key)
         let numbers = Array(0..<600)
         func keys(_ numbers: [Int]) -> Set<String?> { Set(numbers.map { "k\($0)" }) }
-        #expect(back.count == Set(back).count && parked.count == Set(parked).count && left.count == Set(left).count, "nothing twice")
+        #expect(
+            back.count == Set(back).count && parked.count == Set(parked).count && left.count == Set(left).count, "nothing twice")
         #expect(Set(back) == keys(numbers.filter { $0 % 5 != 0 && $0 % 7 != 0 }))
         #expect(Set(parked) == keys(numbers.filter { $0 % 5 != 0 && $0 % 7 == 0 }))
         #expect(Set(left) == keys(numbers.filter { $0 % 5 == 0 }))
