@@ -49,7 +49,7 @@ extension KafkaProducer {
         try throwFailure()
         if offsets.isEmpty { return }
         let what = "adding offsets of topic \(topic), group \(group), to the transaction"
-        // No member id and no generation: brokers take that as long as the group has no members.
+        // No member id and no generation, as clients before KIP-447: brokers take it from whoever owns the transactional id.
         guard let metadata = rd_kafka_consumer_group_metadata_new(group) else {
             throw LogError(.configuration, code: "log.invalid", "\(what): '\(group)' can't be the name of a group")
         }

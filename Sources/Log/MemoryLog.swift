@@ -180,15 +180,9 @@ extension MemoryLog {
         return topic
     }
 
-    /// The offsets of a group that has no members; made if there are none yet.
-    func memberlessSubscription(of group: String, topic name: String) throws(LogError) -> MemorySubscription {
-        let subscription = try topic(name).subscription(of: group)
-        guard subscription.members.isEmpty else {
-            throw LogError(
-                .abortable, code: "log.membership_lost",
-                "Group '\(group)' has members on topic '\(name)'; only they may move its offsets", cause: "UNKNOWN_MEMBER_ID")
-        }
-        return subscription
+    /// A group's offsets of a topic; made if there are none yet.
+    func subscription(of group: String, topic name: String) throws(LogError) -> MemorySubscription {
+        try topic(name).subscription(of: group)
     }
 
     /// Waits until anything changed, or the deadline, or the next open transaction's timeout.

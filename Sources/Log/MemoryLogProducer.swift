@@ -127,7 +127,7 @@ final class MemoryLogProducer: LogProducer {
         defer { log.monitor.leave() }
         try check()
         guard session.isOpen else { throw wrongState("add offsets to", "none is open") }
-        let subscription = try log.memberlessSubscription(of: group, topic: topic)
+        let subscription = try log.subscription(of: group, topic: topic)
         for offset in offsets where !subscription.topic.partitions.indices.contains(Int(offset.partition)) {
             throw LogError(
                 .configuration, code: "log.partition_missing", "Topic '\(topic)' has no partition \(offset.partition)")

@@ -36,7 +36,7 @@ let replayLettersVerb = Verb(
     if let extractor = target.extractor, arguments.value("to") == nil {
         throw UsageError(
             "\(extractor.name) is an extractor: its dead letters are rows as they stand in the files, which no stage can read. "
-                + "Mend the file, or make records of them: --to=TOPIC --set 'field=value.split(\",\")[0]' … ('value' is the row's text)")
+                + "Mend the file, or make records of them: --to=TOPIC --set 'field=value.split(\",\")[0]' … (value: the row)")
     }
     if arguments.value("to") == target.topic { throw UsageError("--to=\(target.topic) is the topic they are read from") }
     var plan = ReplayPlan(action: .replay, topic: target.topic)

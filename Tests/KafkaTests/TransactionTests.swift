@@ -141,14 +141,6 @@ import TestServices
         }
         #expect(error?.kind == .fenced, "\(String(describing: error))")
         #expect(try log.committedOffsets(group: group, topic: input) == [4])
-        // While the group has a member, only that may move its offsets.
-        let consumer = try log.makeConsumer(ConsumerOptions(topic: input, group: group, listener: Listener()))
-        _ = try consumer.read { _, ends in ends.count > 0 }
-        try second.begin()
-        try second.send("refused")
-        #expect(logError { try second.sendOffsets([at(5)], group: group, topic: input) }?.kind == .abortable)
-        try second.abort()
-        consumer.close()
         for each in [first, second] { each.close() }
     }
 

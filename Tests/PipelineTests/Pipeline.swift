@@ -134,6 +134,16 @@ final class Pipeline {
         try readWhole("\(name).\(topic)", on: log ?? kafka)
     }
 
+    /// As `read`, once what was committed can be read: a broker says so to the writer a moment before.
+    func settled(_ topic: String) throws -> [TestRecord] {
+        let name = "\(name).\(topic)"
+        try wait("what was written to \(name) can be read") {
+            let readable = try kafka.offsets(topic: name).map(\.end)
+            return try zip(kafka.writtenOffsets(topic: name).map(\.end), readable).allSatisfy { $0 <= $1 }
+        }
+        return try read(topic)
+    }
+
     /// Waits until something holds; says what was waited for when it never does.
     func wait(_ what: String, seconds: Double = 40, until holds: () throws -> Bool) throws {
         let deadline = Date().addingTimeInterval(seconds)

@@ -6,7 +6,7 @@ import Testing
 @testable import ETL
 
 /// The real loop over the in-memory log: what goes where, what stays, and that faults lose and double nothing.
-@Suite struct ReplayMemberTests {
+@Suite(.serialized) struct ReplayMemberTests {
     @Test func lettersGoBackWhereTheyCameFrom() throws {
         let log = try letterLog()
         let given = [letter("a", #"{"q":1}"#), letter("b", nil, attempt: 2), letter("c", "{", partition: 1)]
@@ -141,7 +141,7 @@ import Testing
         let faults = fault.action == .abort ? [fault, Fault(action: .commit, kind: .abortable, at: 2, times: 3)] : [fault]
         let log = try letterLog(faulty.make(faults))
         defer { faulty.release() }
-        let given = (0..<600).map { letter("k\($0)", "{\"n\":\($0)}", attempt: $0 % 7 == 0 ? 9 : 1, partition: Int32($0 % 2)) }
+        let given = (0..<300).map { letter("k\($0)", "{\"n\":\($0)}", attempt: $0 % 7 == 0 ? 9 : 1, partition: Int32($0 % 2)) }
         try put(given, in: "t.s.dlq", of: log)
         let plan = replayPlan { $0.filter = "message.n % 5 != 0" }
         var runs = 0
@@ -158,7 +158,7 @@ import Testing
         let back = try letters(in: "in", of: log).map(\.key)
         let parked = try letters(in: "t.s.parked", of: log).map(\.key)
         let left = try pending(of: log).map(\.key)
-        let numbers = Array(0..<600)
+        let numbers = Array(0..<300)
         func keys(_ numbers: [Int]) -> Set<String?> { Set(numbers.map { "k\($0)" }) }
         #expect(
             back.count == Set(back).count && parked.count == Set(parked).count && left.count == Set(left).count, "nothing twice")
