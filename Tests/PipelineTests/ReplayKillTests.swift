@@ -94,6 +94,34 @@ import Testing
         }
     }
 
+    /// A broker that is away is waited for, and what it had half done is undone.
+    @Test(.timeLimit(.minutes(5))) func aBrokerThatCrashesIsWaitedFor() throws {
+        let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-kafka-replay.\(getpid())")
+        defer { broker.destroy() }
+        let pipeline = try Pipeline(
+            """
+            name: NAME
+            kafka: {bootstrap_servers: BOOTSTRAP}
+            commit_interval_ms: 20
+            topics: {raw: {name: NAME.raw, partitions: 2}, out: {name: NAME.out, partitions: 2}}
+            stages: {pass: {from: raw, to: out, steps: [{filter: "true"}]}}
+            """, bootstrap: broker.bootstrap)
+        try pipeline.createTopics()
+        let headers = [("topic", "\(pipeline.name).raw"), ("code", "check.failed")]
+            .map { TestRecord.Header(name: "etl.dlq.\($0.0)", value: Array($0.1.utf8)) }
+        try pipeline.send((0..<3000).map { TestRecord("k\($0)", "{}", headers: headers, partition: Int32($0 % 2)) }, to: "pass.dlq")
+        let process = try pipeline.etl([
+            "dlq", "replay", "--topology=\(pipeline.file)", "--stage=pass", "--rate=1000/s", "--format=json",
+        ])
+        try pipeline.wait("the replay writes: \(process.errors)") { try pipeline.end("raw") > 300 }
+        try broker.crash()
+        try broker.restart()
+        #expect(try process.wait(seconds: 90) == 0, "\(process.errors.suffix(3000))")
+        #expect(process.output.contains("\"replayed\":3000"), "\(process.output.suffix(500))")
+        let back = try pipeline.settled("raw").map { $0.keyText ?? "" }
+        #expect(back.sorted() == (0..<3000).map { "k\($0)" }.sorted(), "each once")
+    }
+
     private struct Seeded {
         var state: UInt64
         mutating func next() -> UInt64 {
