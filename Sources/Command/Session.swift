@@ -15,6 +15,12 @@ package struct Session {
         journal = Journal(plan.logging, context: [("topology", .string(plan.name))], secrets: plan.secrets)
     }
 
+    /// Without a topology: nothing but a cluster that needs no login.
+    package init(bootstrapServers: String) {
+        plan = Plan.empty(bootstrapServers: bootstrapServers)
+        journal = Journal(plan.logging)
+    }
+
     private static func plan(_ arguments: Arguments, _ command: Command) throws -> Plan {
         let file: String
         if let name = arguments.value("pipeline") {

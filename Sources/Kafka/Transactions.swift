@@ -40,7 +40,24 @@ extension KafkaProducer {
             throw LogError(.abortable, code: "log.membership_lost", "\(what): the consumer isn't a member of its group")
         }
         defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
-        let list = PartitionList(topic: consumer.topic, offsets)
+        try add(PartitionList(topic: consumer.topic, offsets), metadata, what)
+    }
+
+    public func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError) {
+        try checkOpen()
+        try requireTransactions()
+        try throwFailure()
+        if offsets.isEmpty { return }
+        let what = "adding offsets of topic \(topic), group \(group), to the transaction"
+        // No member id and no generation, as clients before KIP-447: brokers take it from whoever owns the transactional id.
+        guard let metadata = rd_kafka_consumer_group_metadata_new(group) else {
+            throw LogError(.configuration, code: "log.invalid", "\(what): '\(group)' can't be the name of a group")
+        }
+        defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
+        try add(PartitionList(topic: topic, offsets), metadata, what)
+    }
+
+    private func add(_ list: borrowing PartitionList, _ metadata: OpaquePointer, _ what: String) throws(LogError) {
         let pointer = list.pointer
         do throws(LogError) {
             try retry(for: Int64(transactionTimeoutMs), what) {

@@ -180,6 +180,11 @@ extension MemoryLog {
         return topic
     }
 
+    /// A group's offsets of a topic; made if there are none yet.
+    func subscription(of group: String, topic name: String) throws(LogError) -> MemorySubscription {
+        try topic(name).subscription(of: group)
+    }
+
     /// Waits until anything changed, or the deadline, or the next open transaction's timeout.
     func wait(untilMs deadline: Int64) throws(LogError) {
         let expiry = openSessions.map(\.expiresMs).min() ?? .max

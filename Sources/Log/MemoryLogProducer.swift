@@ -118,15 +118,33 @@ final class MemoryLogProducer: LogProducer {
             throw LogError(.configuration, code: "log.foreign_consumer", "The consumer belongs to another log than the producer")
         }
         try consumer.checkMembership(of: offsets, .abortable)
+        add(offsets, to: consumer.subscription)
+    }
+
+    func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError) {
+        try log.act(.sendOffsets(transactionalId: try transactionalId()))
+        log.monitor.enter()
+        defer { log.monitor.leave() }
+        try check()
+        guard session.isOpen else { throw wrongState("add offsets to", "none is open") }
+        let subscription = try log.subscription(of: group, topic: topic)
+        for offset in offsets where !subscription.topic.partitions.indices.contains(Int(offset.partition)) {
+            throw LogError(
+                .configuration, code: "log.partition_missing", "Topic '\(topic)' has no partition \(offset.partition)")
+        }
+        add(offsets, to: subscription)
+    }
+
+    private func add(_ offsets: [PartitionOffset], to subscription: MemorySubscription) {
         for offset in offsets {
             let at = session.offsets.firstIndex {
-                $0.subscription === consumer.subscription && $0.offset.partition == offset.partition
+                $0.subscription === subscription && $0.offset.partition == offset.partition
             }
             if let at {
                 session.offsets[at].offset = offset
             } else {
-                consumer.subscription.pending[Int(offset.partition)] += 1
-                session.offsets.append((consumer.subscription, offset))
+                subscription.pending[Int(offset.partition)] += 1
+                session.offsets.append((subscription, offset))
             }
         }
     }

@@ -48,6 +48,10 @@ import Testing
         Usage(program: .etl, words: ["validate"], said: "etl validate FILE"),
         Usage(program: .etl, words: ["topics", "delete", "--topology=good.yaml"], said: "etl topics create"),
         Usage(program: .etl, words: ["run", "--topology=good.yaml", "--pipeline=small"], said: "can't be given together"),
+        Usage(program: .etl, words: ["dlq"], said: "etl dlq list|show|replay|discard"),
+        Usage(program: .etl, words: ["dlq", "replai", "--topology=good.yaml"], said: "unknown verb 'replai'; did you mean 'replay'?"),
+        Usage(program: .etl, words: ["dlq", "show", "--topic=x"], said: "--topology=FILE or --bootstrap=HOST:PORT"),
+        Usage(program: .etl, words: ["dlq", "discard", "--topic=x", "--bootstrap=127.0.0.1:9"], said: "--yes"),
         Usage(program: .stage, words: ["--topology=good.yaml"], said: "--stage=NAME is required"),
         Usage(program: .stage, words: ["--topology=good.yaml", "--stage=keep", "--threads=0"], said: "--threads=0 is not a whole number"),
     ]) func usage(_ row: Usage) throws {
@@ -68,6 +72,7 @@ import Testing
         (["run", "--pipeline=smal", "--dir=."], "smal", "small"),
         (["extract", "--topology=good.yaml"], "kafka", "etl run"),
         (["topics", "check", "--topology=good.yaml"], "kafka", "[topology.no_kafka]"),
+        (["dlq", "list", "--topology=good.yaml"], "kafka", "[topology.no_kafka]"),
     ]) func wrongTopology(_ row: (words: [String], place: String, said: String)) throws {
         let (status, output, errors) = try run(.etl, row.words, files: ["wrong.yaml": Self.wrong, "typo.yaml": Self.typo])
         #expect(status == 3)
@@ -79,6 +84,7 @@ import Testing
         let text = Self.good.replacingOccurrences(of: "name: small\n", with: "name: small\nkafka: {bootstrap_servers: \"127.0.0.1:9\"}\n")
         for (program, words) in [
             (CommandProcess.Program.etl, ["topics", "create", "--topology=away.yaml"]), (.etl, ["extract", "--topology=away.yaml"]),
+            (.etl, ["dlq", "list", "--topology=away.yaml"]), (.etl, ["dlq", "replay", "--topology=away.yaml", "--stage=keep"]),
             (.stage, ["--topology=away.yaml", "--stage=keep"]),
         ] {
             let (status, _, errors) = try run(program, words, files: ["away.yaml": text])

@@ -67,6 +67,8 @@ final class Pipeline {
 
     func etl(_ words: String..., url: String? = nil) throws -> CommandProcess { try start(.etl, words, url) }
 
+    func etl(_ words: [String]) throws -> CommandProcess { try start(.etl, words, nil) }
+
     /// `etl-stage --topology=… --stage=…` and what follows.
     func stage(_ name: String, _ words: String..., url: String? = nil) throws -> CommandProcess {
         try start(.stage, ["--topology=\(file)", "--stage=\(name)"] + words, url)
@@ -130,6 +132,16 @@ final class Pipeline {
     /// Every committed record of a topic, by partition and offset.
     func read(_ topic: String, on log: (any RecordLog)? = nil) throws -> [TestRecord] {
         try readWhole("\(name).\(topic)", on: log ?? kafka)
+    }
+
+    /// As `read`, once what was committed can be read: a broker says so to the writer a moment before.
+    func settled(_ topic: String) throws -> [TestRecord] {
+        let name = "\(name).\(topic)"
+        try wait("what was written to \(name) can be read") {
+            let readable = try kafka.offsets(topic: name).map(\.end)
+            return try zip(kafka.writtenOffsets(topic: name).map(\.end), readable).allSatisfy { $0 <= $1 }
+        }
+        return try read(topic)
     }
 
     /// Waits until something holds; says what was waited for when it never does.

@@ -13,7 +13,8 @@ public struct Plan: Sendable {
     public var logging: LoggingPlan
     public var retry: RetryPlan
     public var deadLetter: DeadLetterPlan
-    /// In the order written, then the dead-letter topic of each stage and extractor that can have one, then the checkpoint topic.
+    /// In the order written, then the dead-letter topic of each stage and extractor that can have one, with the parked one beside
+    /// each stage's, then the checkpoint topic.
     public var topics: [TopicPlan]
     public var lookups: [LookupPlan]
     public var extractors: [ExtractorPlan]
@@ -27,9 +28,29 @@ public struct Plan: Sendable {
     /// The topic extractors keep their checkpoints in.
     public var checkpointTopic: String { "\(name).checkpoints" }
     public func deadLetterTopic(of stageOrExtractor: String) -> String { "\(name).\(stageOrExtractor).dlq" }
+    /// Where a stage's dead letters go that were replayed too often.
+    public func parkedTopic(of stage: String) -> String { "\(name).\(stage).parked" }
     public func topic(named name: String) -> TopicPlan? { topics.first { $0.name == name } }
     public func stage(named name: String) -> StagePlan? { stages.first { $0.name == name } }
     public func extractor(named name: String) -> ExtractorPlan? { extractors.first { $0.name == name } }
+}
+
+extension Plan {
+    /// A cluster and every default: for commands that work on topics no topology names.
+    package static func empty(bootstrapServers: String) -> Plan {
+        Plan(
+            name: "etl", description: "", file: "", commitIntervalMs: Topology.commitIntervalMs.value(nil),
+            memoryMB: Topology.memoryMB.value(nil),
+            kafka: KafkaPlan(bootstrapServers: bootstrapServers, properties: [:], consumerProperties: [:], producerProperties: [:]),
+            logging: LoggingPlan(level: .warning, format: .automatic),
+            retry: RetryPlan(
+                initialMs: RetrySection.initialMs.value(nil), maxMs: RetrySection.maxMs.value(nil),
+                multiplier: RetrySection.multiplier.value(nil), fullJitter: RetrySection.fullJitter.value(nil)),
+            deadLetter: DeadLetterPlan(
+                maxRate: DeadLetterSection.maxRate.value(nil), window: DeadLetterSection.window.value(nil),
+                maxAttempts: DeadLetterSection.maxAttempts.value(nil)),
+            topics: [], lookups: [], extractors: [], stages: [])
+    }
 }
 
 /// The brokers, and how to talk to them.
@@ -69,7 +90,7 @@ public struct DeadLetterPlan: Sendable {
 /// A topic the topology needs.
 public struct TopicPlan: Sendable, Equatable {
     /// What the topic is for: decides who may lack it and how it is made.
-    public enum Role: Sendable, Equatable { case data, deadLetter, checkpoint }
+    public enum Role: Sendable, Equatable { case data, deadLetter, parked, checkpoint }
     /// The short name in the topology; for dead-letter and checkpoint topics the full one.
     public var alias: String
     public var name: String

@@ -30,6 +30,7 @@ extension Plan {
         return switch topic.role {
         case .data: partitions
         case .deadLetter: "\(partitions), dead letters"
+        case .parked: "\(partitions), dead letters that were replayed too often"
         case .checkpoint: "\(partitions), checkpoints of extractors"
         }
     }
