@@ -5,7 +5,8 @@ internal import Log
 /// Requests that several kinds of client make.
 extension Client {
     /// What the brokers know of a topic; nil: there is none. Never makes one (on a consumer's handle).
-    func describe(_ topic: String, timeoutMs: Int64) throws(LogError) -> TopicDescription? {
+    /// `operation`: what the topic is wanted for, which includes describing it.
+    func describe(_ topic: String, _ operation: String = "Describe", timeoutMs: Int64) throws(LogError) -> TopicDescription? {
         let what = "asking for topic \(topic)"
         guard let object = rd_kafka_topic_new(handle, topic, nil) else { throw KafkaErrors.error(rd_kafka_last_error(), what) }
         defer { rd_kafka_topic_destroy(object) }
@@ -24,7 +25,7 @@ extension Client {
                 }
                 if error.rawValue == 0 { error = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE }  // just being made
             }
-            let failure = KafkaErrors.error(error, what)
+            let failure = KafkaErrors.error(error, what, rights(operation, topic: topic))
             if failure.kind != .retriable || deadline.isOver { throw failure }
             pause(ms: 50)
         }
@@ -42,7 +43,7 @@ extension Client {
             var error = rd_kafka_committed(handle, list.pointer, 10_000)
             if error.rawValue == 0 { error = list.firstError?.error ?? RD_KAFKA_RESP_ERR_NO_ERROR }
             if error.rawValue == 0 { return list.elements.map { $0.offset >= 0 ? $0.offset : nil } }
-            let failure = KafkaErrors.error(error, what)
+            let failure = KafkaErrors.error(error, what, rights("Read", topic: topic, group: group))
             let isPending = error == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT
             if failure.kind != .retriable || (isPending ? pending : away).isOver { throw failure }
             pause(ms: 100)

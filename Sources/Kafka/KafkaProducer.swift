@@ -19,7 +19,7 @@ public final class KafkaProducer: LogProducer {
         // Asked of a consumer's handle: a producer's question would make the topic.
         let inquirer = try log.inquirer()
         partitionCounts = try topics.map { topic throws(LogError) -> Int32 in
-            guard let description = try inquirer.describe(topic, timeoutMs: log.connectTimeoutMs) else { throw missing(topic) }
+            guard let description = try inquirer.describe(topic, "Write", timeoutMs: log.connectTimeoutMs) else { throw missing(topic) }
             return description.partitions
         }
         let limits = inquirer.messageLimits(of: topics, timeoutMs: 3000)
@@ -118,7 +118,8 @@ public final class KafkaProducer: LogProducer {
         let what =
             "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), "
             + "partition \(state.pointee.failed_partition)\(others)"
-        var error = KafkaErrors.error(code, what, reason: reason)
+        var error = KafkaErrors.error(
+            code, what, reason: reason, client.rights("Write", topic: topic, transactionalId: transactionalId ?? ""))
         if fatal.rawValue != 0 {
             (error.kind, error.code) = KafkaErrors.classify(fatal, fatal: true)
         } else if error.kind == .retriable || code == RD_KAFKA_RESP_ERR__STATE {
