@@ -11,8 +11,9 @@ package struct Session {
 
     /// Reads the topology named by `--topology` (or, by name, `--pipeline`) with `--env`, and prints what is wrong with it.
     package init(_ arguments: Arguments, _ command: Command) throws {
-        plan = try Session.plan(arguments, command)
+        let plan = try Session.plan(arguments, command)
         knownSecrets.withLock { $0.formUnion(plan.secrets) }
+        self.plan = plan
         journal = Journal(plan.logging, context: [("topology", .string(plan.name))], secrets: plan.secrets)
     }
 

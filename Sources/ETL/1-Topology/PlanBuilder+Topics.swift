@@ -26,7 +26,8 @@ extension PlanBuilder {
                 replication: replication(section.replication),
                 properties: dictionary(section.properties),
                 role: .data,
-                partitionsWritten: section.partitions != nil)
+                partitionsWritten: section.partitions != nil,
+                position: name.position)
             topics[entry.name] = topic
             dataTopics.append(topic)
         }
@@ -94,25 +95,25 @@ extension PlanBuilder {
 
     /// Dead-letter topics of stages, then of extractors, then the checkpoint topic.
     func derivedTopics(_ plan: Plan) -> [TopicPlan] {
-        func deadLetters(of owner: String, like topic: String) -> TopicPlan {
+        func deadLetters(of owner: String, at position: SourcePosition, like topic: String) -> TopicPlan {
             let like = plan.topic(named: topic)
             let name = plan.deadLetterTopic(of: owner)
             return TopicPlan(
                 alias: name, name: name, partitions: like?.partitions ?? Int32(TopicSection.defaultPartitions),
                 replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter,
-                partitionsWritten: false)
+                partitionsWritten: false, position: position)
         }
-        var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
+        var result = plan.stages.map { deadLetters(of: $0.name, at: $0.position, like: $0.from) }
         // With `on_bad_row: stop` too: a row whose key can't be computed is a dead letter all the same.
         for extractor in plan.extractors {
-            result.append(deadLetters(of: extractor.name, like: extractor.to))
+            result.append(deadLetters(of: extractor.name, at: extractor.position, like: extractor.to))
         }
         if let first = plan.extractors.first {
             result.append(
                 TopicPlan(
                     alias: plan.checkpointTopic, name: plan.checkpointTopic, partitions: 1,
                     replication: plan.topic(named: first.to)?.replication ?? -1, properties: ["cleanup.policy": "compact"],
-                    role: .checkpoint, partitionsWritten: true))
+                    role: .checkpoint, partitionsWritten: true, position: first.position))
         }
         return result
     }
