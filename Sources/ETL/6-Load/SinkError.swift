@@ -22,6 +22,8 @@ public struct SinkError: Error, Equatable, Sendable {
     public var message: String
     /// Which part of the topology is to blame, for errors of its own table and columns.
     public var part: Part
+    /// It needn't be mended for the loader to run.
+    var isRemark = false
 
     /// A part of a Postgres loader as the topology writes it.
     public enum Part: Equatable, Sendable { case url, table, key(String), column(String), extraColumn }
