@@ -34,7 +34,7 @@ extension KafkaLog {
     public func committedOffsets(group: String, topic: String) throws(LogError) -> [Int64?] {
         let client = try inquirer(group: group)
         guard let description = try client.describe(topic, timeoutMs: connectTimeoutMs) else { throw missing(topic) }
-        return try client.committed(group: group, topic: topic, Array(0..<description.partitions))
+        return try client.committed(group: group, topic: topic, Array(0..<description.partitions), isMember: false)
     }
 
     public func create(topics: [NewTopic]) throws(LogError) -> [TopicCreation] {

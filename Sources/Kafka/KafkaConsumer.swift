@@ -287,7 +287,7 @@ public final class KafkaConsumer: LogConsumer {
     }
 
     public func committed(_ partitions: [Int32]) throws(LogError) -> [Int64?] {
-        try client.committed(group: group, topic: topic, partitions)
+        try client.committed(group: group, topic: topic, partitions, isMember: true)
     }
 
     public func close() {

@@ -56,7 +56,13 @@ public final class KafkaInspection {
         let started = rd_kafka_commit_queue(member.handle, list.pointer, queue, nil, nil)
         let rights = member.rights("Read", topic: topic, group: group)
         if started.rawValue != 0 { throw KafkaErrors.error(started, what, rights) }
-        guard let event = rd_kafka_queue_poll(queue, 15_000) else {
+        let deadline = Deadline(15_000)
+        var answer = rd_kafka_queue_poll(queue, 200)
+        while answer == nil, !deadline.isOver {
+            try member.throwGroupError(what, group: group, topic: topic)
+            answer = rd_kafka_queue_poll(queue, 200)
+        }
+        guard let event = answer else {
             throw LogError(.retriable, code: "log.timed_out", "\(what): no answer in 15 s; \(member.voice.reason)")
         }
         defer { rd_kafka_event_destroy(event) }
