@@ -41,6 +41,10 @@ public final class CommandProcess {
 
     public var output: String { text(".out") }
     public var errors: String { text(".err") }
+    /// What everybody on the machine can read of it, as `ps` shows it.
+    public var shownByPs: String {
+        String(decoding: FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data(), as: UTF8.self)
+    }
     public var isRunning: Bool { reap() == nil }
 
     public func terminate() { send(SIGTERM) }
