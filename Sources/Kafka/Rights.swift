@@ -7,6 +7,8 @@ struct Rights {
     /// The operation on the topic, as kafka-acls.sh writes it: `Read`, `Write`, `Describe`, `Create`.
     var operation = "Describe"
     var topic = ""
+    /// Where the broker doesn't say which of several topics it refuses.
+    var topics: [String] = []
     var group = ""
     var transactionalId = ""
 
@@ -14,6 +16,7 @@ struct Rights {
     func refusal(_ error: rd_kafka_resp_err_t) -> String? {
         switch error {
         case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+            if topics.count > 1 { return sentence(operation, "topic", topics) }
             guard !topic.isEmpty else { return nil }
             let more = operation == "Describe" ? "; Read and Write include it" : ""
             return sentence(operation, "topic", topic, more)
@@ -32,9 +35,13 @@ struct Rights {
     }
 
     private func sentence(_ operation: String, _ kind: String, _ name: String, _ more: String = "") -> String {
+        sentence(operation, kind, [name], more)
+    }
+
+    private func sentence(_ operation: String, _ kind: String, _ names: [String], _ more: String = "") -> String {
         let resource = kind == "transactional-id" ? "transactional id" : kind
         let principal = settings.user.isEmpty ? "" : " --allow-principal User:\(settings.user)"
-        return "\(settings.who) may not \(operation.uppercased()) \(resource) \(name); ask for an ACL: "
-            + "kafka-acls.sh --add\(principal) --operation \(operation) --\(kind) \(name)\(more)"
+        return "\(settings.who) may not \(operation.uppercased()) \(resource) \(names.joined(separator: " or ")); ask for an ACL: "
+            + "kafka-acls.sh --add\(principal) --operation \(operation)" + names.map { " --\(kind) \($0)" }.joined() + more
     }
 }
