@@ -97,6 +97,10 @@ final class Pipeline {
     @discardableResult
     func sql(_ text: String, schema: String = "s") throws -> [[String?]] { try database(schema).execute(text).last?.rows ?? [] }
 
+    func asSuperuser(_ text: String) throws {
+        _ = try Connection(url: PostgresServer.shared.get().superuserURL(), applicationName: "etl test").execute(text)
+    }
+
     func count(_ table: String, schema: String = "s") throws -> Int {
         try sql("SELECT count(*) FROM \(table)", schema: schema).first?.first?.flatMap { $0 }.flatMap(Int.init) ?? -1
     }

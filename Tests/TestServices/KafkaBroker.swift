@@ -57,12 +57,18 @@ public final class KafkaBroker: Sendable {
     /// A certificate or key that `start` made: `ca.pem`, `client.pem`, `client.key`, `stranger.pem`, `stranger.key`.
     public func certificate(_ name: String) -> String { "\(directory)/tls/\(name)" }
 
-    /// Adds (or removes) an ACL of a user, on a broker of `secured`: the rest as kafka-acls.sh has it.
-    public func allow(_ user: String, _ arguments: String..., remove: Bool = false) throws {
-        let change = remove ? ["--remove", "--force"] : ["--add"]
-        try Self.run(
-            ["acls", "--bootstrap-server", bootstrap, "--command-config", try adminProperties()] + change
-                + ["--allow-principal", "User:\(user)"] + arguments)
+    /// Allows a user something on a broker of `secured`, in the words of kafka-acls.sh.
+    public func allow(_ user: String, _ arguments: String...) throws {
+        try acls(["--add", "--allow-principal", "User:\(user)"] + arguments)
+    }
+
+    /// Denies it, whatever else allows it; `remove`: no longer.
+    public func deny(_ user: String, _ arguments: [String], remove: Bool = false) throws {
+        try acls((remove ? ["--remove", "--force"] : ["--add"]) + ["--deny-principal", "User:\(user)"] + arguments)
+    }
+
+    private func acls(_ words: [String]) throws {
+        try Self.run(["acls", "--bootstrap-server", bootstrap, "--command-config", try adminProperties()] + words)
     }
 
     private func adminProperties() throws -> String {
