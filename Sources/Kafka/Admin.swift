@@ -139,7 +139,8 @@ extension Client {
             var end: Int64 = 0
             let error = rd_kafka_query_watermark_offsets(handle, topic, partition, &first, &end, deadline.slice(5000))
             if error.rawValue == 0 { return PartitionRange(partition: partition, first: first, end: end) }
-            let failure = KafkaErrors.error(error, "asking for the offsets of topic \(topic), partition \(partition)", rights(topic: topic))
+            let failure = KafkaErrors.error(
+                error, "asking for the offsets of topic \(topic), partition \(partition)", rights(topic: topic))
             if failure.kind != .retriable || deadline.isOver { throw failure }
             pause(ms: 50)
         }

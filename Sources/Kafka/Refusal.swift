@@ -63,7 +63,8 @@ struct Refusal: Equatable {
     }
 
     func error(servers: String) -> LogError {
-        LogError(.configuration, code: code, "Kafka at \(servers) \(message)", cause: code == "log.tls" ? "_SSL" : "_AUTHENTICATION")
+        LogError(
+            .configuration, code: code, "Kafka at \(servers) \(message)", cause: code == "log.tls" ? "_SSL" : "_AUTHENTICATION")
     }
 
     private static let certificateRefused: @Sendable (ClientSettings, String) -> String = { settings, reason in

@@ -2,7 +2,10 @@
 /// spoken yet); they are those of fe-secure-openssl.c and fe-secure-common.c, in English since this process sets no locale.
 enum TLSProblem {
     private static let rows: [(words: String, advice: String)] = [
-        ("does not match host name", "connect by a name that stands in the server's certificate, or verify only the CA: sslmode=verify-ca"),
+        (
+            "does not match host name",
+            "connect by a name that stands in the server's certificate, or verify only the CA: sslmode=verify-ca"
+        ),
         ("root certificate file", "write sslrootcert=FILE with the server's CA in the url"),
         ("certificate verify failed", "sslrootcert in the url must name the CA that signed the server's certificate"),
         ("does not support SSL", "turn on ssl at the server; sslmode in the url asks for it"),

@@ -44,7 +44,8 @@ let validateVerb = Verb(
     if json { writeAll(Plan.json(files), to: 1) }
     if errors > 0 { throw ETLError(.topology, code: "topology.invalid", problems(errors)) }
     if liveErrors > 0 {
-        throw ETLError(isUnreachable ? .unreachable : .failed, code: "topology.not_live", "\(problems(liveErrors)) with real services")
+        throw ETLError(
+            isUnreachable ? .unreachable : .failed, code: "topology.not_live", "\(problems(liveErrors)) with real services")
     }
 }
 

@@ -31,7 +31,9 @@ import TestServices
             case .secured: try KafkaBroker.secured()
             case .mutual: try KafkaBroker.mutual()
             }
-        let files = ["CA": "ca.pem", "CERT": "client.pem", "KEY": "client.key", "OTHER": "stranger.pem", "OTHERKEY": "stranger.key"]
+        let files = [
+            "CA": "ca.pem", "CERT": "client.pem", "KEY": "client.key", "OTHER": "stranger.pem", "OTHERKEY": "stranger.key",
+        ]
         return try KafkaLog(
             bootstrapServers: cluster.bootstrap, properties: properties.mapValues { files[$0].map(cluster.certificate) ?? $0 },
             connectTimeoutMs: timeoutMs)
@@ -49,17 +51,22 @@ import TestServices
     }
 
     static let refusals = [
-        Case("wrong password", .secured, login("etl", "hunter2-secret"), "log.authentication", "login of user etl", "sasl.password"),
+        Case(
+            "wrong password", .secured, login("etl", "hunter2-secret"), "log.authentication", "login of user etl", "sasl.password"),
         Case("unknown user", .secured, login("who", "hunter2-secret"), "log.authentication", "login of user who", "sasl.username"),
         Case(
             "a mechanism it doesn't take", .secured, login("etl", "etl-secret", mechanism: "SCRAM-SHA-512"), "log.authentication",
             "SCRAM-SHA-512", "PLAIN,SCRAM-SHA-256"),
         Case("no login", .secured, tls([:]), "log.authentication", "asks for a login", "sasl_ssl"),
-        Case("login where there is none", .plain, [
-            "security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "etl", "sasl.password": "etl-secret",
-        ], "log.authentication", "asks for no login", "security.protocol: plaintext"),
+        Case(
+            "login where there is none", .plain,
+            [
+                "security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "etl",
+                "sasl.password": "etl-secret",
+            ], "log.authentication", "asks for no login", "security.protocol: plaintext"),
         Case("plaintext to TLS", .secured, [:], "log.tls", "speaks TLS", "sasl_ssl"),
-        Case("TLS to plaintext", .plain, ["security.protocol": "ssl"], "log.tls", "speaks plaintext", "security.protocol: plaintext"),
+        Case(
+            "TLS to plaintext", .plain, ["security.protocol": "ssl"], "log.tls", "speaks plaintext", "security.protocol: plaintext"),
         Case(
             "wrong CA", .secured, login("etl", "etl-secret").merging(["ssl.ca.location": "OTHER"]) { _, new in new }, "log.tls",
             "isn't signed by a CA of ssl.ca.location"),
@@ -70,8 +77,10 @@ import TestServices
             "no client certificate", .mutual, tls(["ssl.endpoint.identification.algorithm": "none"]), "log.tls",
             "asks for a client certificate", "ssl.certificate.location"),
         Case(
-            "another's client certificate", .mutual, tls([
-                "ssl.endpoint.identification.algorithm": "none", "ssl.certificate.location": "OTHER", "ssl.key.location": "OTHERKEY",
+            "another's client certificate", .mutual,
+            tls([
+                "ssl.endpoint.identification.algorithm": "none", "ssl.certificate.location": "OTHER",
+                "ssl.key.location": "OTHERKEY",
             ]), "log.tls", "refuses the client certificate"),
     ]
 
@@ -88,9 +97,11 @@ import TestServices
 
     /// Otherwise a host name that is a slip away passes for a wrong CA, as in librdkafka's own words.
     @Test func aClientCertificateLetsIn() throws {
-        let log = try Self.log(.mutual, Self.tls([
-            "ssl.endpoint.identification.algorithm": "none", "ssl.certificate.location": "CERT", "ssl.key.location": "KEY",
-        ]))
+        let log = try Self.log(
+            .mutual,
+            Self.tls([
+                "ssl.endpoint.identification.algorithm": "none", "ssl.certificate.location": "CERT", "ssl.key.location": "KEY",
+            ]))
         #expect(try log.describe(topics: ["none"]) == [nil])
     }
 
@@ -102,7 +113,9 @@ import TestServices
             #expect(error?.code == "log.denied", "\(String(describing: error))")
         } else {
             #expect(error?.code == "log.authentication")
-            #expect(error?.message.contains("2.6.1") == true && error?.message.contains("LD_LIBRARY_PATH") == true, "\(error?.message ?? "")")
+            #expect(
+                error?.message.contains("2.6.1") == true && error?.message.contains("LD_LIBRARY_PATH") == true,
+                "\(error?.message ?? "")")
         }
         let wrong = try Self.log(.secured, Self.login("etl", "hunter2-secret", mechanism: "SCRAM-SHA-256"))
         #expect(logError { _ = try wrong.describe(topics: ["none"]) }?.code == "log.authentication")
@@ -189,7 +202,9 @@ import TestServices
         var couldAsk = true
         let error = logError { couldAsk = try inspection.write(topic) }
         #expect(error != nil || !couldAsk)
-        #expect(error == nil || error?.message.contains("user etl may not WRITE topic \(topic)") == true, "\(String(describing: error))")
+        #expect(
+            error == nil || error?.message.contains("user etl may not WRITE topic \(topic)") == true, "\(String(describing: error))"
+        )
 
         let all = try KafkaInspection(admin)
         defer { all.close() }

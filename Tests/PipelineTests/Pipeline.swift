@@ -34,7 +34,8 @@ final class Pipeline {
 
     func write(_ path: String, _ text: String) throws {
         let whole = "\(folder)/\(path)"
-        try FileManager.default.createDirectory(atPath: (whole as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: (whole as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         try text.replacingOccurrences(of: "NAME", with: name).replacingOccurrences(of: "BOOTSTRAP", with: bootstrap)
             .write(toFile: whole, atomically: true, encoding: .utf8)
     }

@@ -88,9 +88,9 @@ import Testing
     /// The table of docs/security.md, for one user who runs every part.
     private func grantWhatIsListed() throws {
         let name = pipeline.name
-        try broker.allow("etl", "--operation", "Read", "--operation", "Write", "--topic", "\(name).", "--resource-pattern-type", "prefixed")
-        try broker.allow("etl", "--operation", "Read", "--group", "etl.\(name).", "--resource-pattern-type", "prefixed")
-        try broker.allow("etl", "--operation", "Write", "--transactional-id", "etl.\(name).", "--resource-pattern-type", "prefixed")
+        let prefixed = "--resource-pattern-type=prefixed"
+        try broker.allow("etl", "--operation", "Read", "--topic", "\(name).", "--group", "etl.\(name).", prefixed)
+        try broker.allow("etl", "--operation", "Write", "--topic", "\(name).", "--transactional-id", "etl.\(name).", prefixed)
     }
 
     @Test func theListedRightsSuffice() throws {
@@ -103,7 +103,9 @@ import Testing
         #expect(refused.words.contains("user nobody may not DESCRIBE topic \(pipeline.name).raw"), "\(refused.words.suffix(800))")
         #expect(refused.words.contains("[log.denied]"))
         let live = try finish(start(.etl, ["validate", "--live", pipeline.file], as: "nobody"))
-        #expect(live.status == 1 && live.words.contains("t.yaml:17:") && live.words.contains("[log.denied]"), "\(live.words.suffix(2000))")
+        #expect(
+            live.status == 1 && live.words.contains("t.yaml:17:") && live.words.contains("[log.denied]"),
+            "\(live.words.suffix(2000))")
 
         try grantWhatIsListed()
         let sound = try finish(start(.etl, ["validate", "--live", pipeline.file]))
@@ -131,7 +133,8 @@ import Testing
     @Test func aRightWithdrawnInMidRun() throws {
         let name = pipeline.name
         let log = try admin
-        try pipeline.plan(["KAFKA_USER": "admin", "kafka_password": "x", "postgres_url": "postgres://"]).requireTopics(log, create: true)
+        try pipeline.plan(["KAFKA_USER": "admin", "kafka_password": "x", "postgres_url": "postgres://"]).requireTopics(
+            log, create: true)
         try grantWhatIsListed()
         var sent = 0
         func send() throws {

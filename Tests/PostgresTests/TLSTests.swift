@@ -12,7 +12,8 @@ import Testing
 
     private func expectTLS(_ url: String, _ words: String..., sourceLocation: SourceLocation = #_sourceLocation) {
         let error = failure(url)
-        #expect(error?.kind == .configuration && error?.isOfTLS == true, "\(String(describing: error))", sourceLocation: sourceLocation)
+        #expect(
+            error?.kind == .configuration && error?.isOfTLS == true, "\(String(describing: error))", sourceLocation: sourceLocation)
         for word in words {
             #expect(error?.message.contains(word) == true, "\(word): \(error?.message ?? "")", sourceLocation: sourceLocation)
         }
@@ -30,7 +31,9 @@ import Testing
         let unknown = failure(server.url(user: "who") + verified)
         #expect(unknown?.kind == .configuration && unknown?.sqlstate == "28P01")
         expectTLS(server.url() + "?sslmode=verify-full&sslrootcert=\(server.folder)/none.pem", "none.pem", "sslrootcert=FILE")
-        expectTLS(server.url() + "?sslmode=verify-full&sslrootcert=\(server.folder)/tls/client.pem", "certificate verify failed", "sslrootcert")
+        expectTLS(
+            server.url() + "?sslmode=verify-full&sslrootcert=\(server.folder)/tls/client.pem", "certificate verify failed",
+            "sslrootcert")
         expectTLS(server.url() + "?sslmode=full", "verify-full")
     }
 
@@ -43,7 +46,9 @@ import Testing
         #expect(failure("\(url)&sslmode=verify-ca\(certificate)") == nil)
         expectTLS("\(url)&sslmode=verify-full\(certificate)", "db.example", "does not match host name \"127.0.0.1\"", "verify-ca")
         let missing = failure("\(url)&sslmode=verify-ca")
-        #expect(missing?.kind == .configuration && missing?.message.contains("client certificate") == true, "\(String(describing: missing))")
+        #expect(
+            missing?.kind == .configuration && missing?.message.contains("client certificate") == true,
+            "\(String(describing: missing))")
         let plaintext = failure("postgres://etl@127.0.0.1:\(server.port)/etl?sslmode=disable")
         #expect(plaintext?.kind == .configuration && plaintext?.message.contains("no encryption") == true)
     }

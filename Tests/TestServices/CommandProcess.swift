@@ -82,8 +82,11 @@ public final class CommandProcess {
     /// Beside the test's own program; else where a debug build puts it.
     private static func path(_ program: Program) throws -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let folders = [URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path]
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let folders = [
+            URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path,
+        ]
         for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(program.rawValue)") {
             return "\(folder)/\(program.rawValue)"
         }

@@ -117,7 +117,8 @@ public final class KafkaBroker: Sendable {
     private static func removeLeftovers() {
         let folder = NSTemporaryDirectory()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-            guard name.hasPrefix("etl-test-kafka."), let pid = Int32(name.dropFirst("etl-test-kafka.".count).prefix { $0.isNumber }), kill(pid, 0) != 0
+            guard name.hasPrefix("etl-test-kafka."),
+                let pid = Int32(name.dropFirst("etl-test-kafka.".count).prefix { $0.isNumber }), kill(pid, 0) != 0
             else { continue }
             _ = try? run(["destroy", "\(folder)/\(name)"])
         }

@@ -133,7 +133,8 @@ struct PostgresTarget: Equatable, Sendable {
     }
 
     /// ON CONFLICT needs a unique index on exactly these columns: not partial, not on expressions, not deferrable.
-    private mutating func checkKeys(_ plan: PostgresPlan, _ all: [CatalogueColumn], _ oid: String, _ connection: Connection) throws {
+    private mutating func checkKeys(_ plan: PostgresPlan, _ all: [CatalogueColumn], _ oid: String, _ connection: Connection) throws
+    {
         guard plan.mode == .upsert, let first = keys.first else { return }
         let numbers = keys.compactMap { key in all.first { $0.name == key }?.number }.sorted().map(String.init)
         guard numbers.count == keys.count else { return }  // said already
