@@ -2,6 +2,7 @@
 // inside librdkafka's own loops: they only write down what happened, in an etl_client, for Swift to read afterwards.
 #ifndef CRDKAFKA_SHIM_H
 #define CRDKAFKA_SHIM_H
+#include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -120,6 +121,45 @@ static inline int etl_has_no_headers(const rd_kafka_message_t *m) {
     if (!m->payload) return 0;
     memcpy(&headers, (const char *)m + sizeof *m + 48, sizeof headers);
     return headers.start == (const unsigned char *)m->payload + m->len && headers.length == 1 && headers.start[0] == 0;
+}
+
+// What brokers allow this client on a topic (KIP-430): a bit for each rd_kafka_AclOperation_t. -1: this librdkafka can't ask (2.3
+// and newer can; looked up at run time, since Debian's headers don't have it). -2: no answer.
+static inline int64_t etl_topic_operations(rd_kafka_t *rk, const char *topic, int timeout_ms) {
+    void *(*of_names)(const char **, size_t) = (void *(*)(const char **, size_t))dlsym(NULL, "rd_kafka_TopicCollection_of_topic_names");
+    void (*free_names)(void *) = (void (*)(void *))dlsym(NULL, "rd_kafka_TopicCollection_destroy");
+    rd_kafka_error_t *(*include)(rd_kafka_AdminOptions_t *, int) = (rd_kafka_error_t * (*)(rd_kafka_AdminOptions_t *, int))
+        dlsym(NULL, "rd_kafka_AdminOptions_set_include_authorized_operations");
+    void (*describe)(rd_kafka_t *, const void *, const rd_kafka_AdminOptions_t *, rd_kafka_queue_t *) =
+        (void (*)(rd_kafka_t *, const void *, const rd_kafka_AdminOptions_t *, rd_kafka_queue_t *))dlsym(NULL, "rd_kafka_DescribeTopics");
+    const void *(*result)(rd_kafka_event_t *) = (const void *(*)(rd_kafka_event_t *))dlsym(NULL, "rd_kafka_event_DescribeTopics_result");
+    const void **(*topics)(const void *, size_t *) =
+        (const void **(*)(const void *, size_t *))dlsym(NULL, "rd_kafka_DescribeTopics_result_topics");
+    const rd_kafka_AclOperation_t *(*allowed)(const void *, size_t *) =
+        (const rd_kafka_AclOperation_t *(*)(const void *, size_t *))dlsym(NULL, "rd_kafka_TopicDescription_authorized_operations");
+    if (!of_names || !free_names || !include || !describe || !result || !topics || !allowed) return -1;
+
+    int64_t operations = -2;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_ANY);
+    void *names = of_names(&topic, 1);
+    rd_kafka_error_t *error = include(options, 1);
+    if (error) rd_kafka_error_destroy(error);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, NULL, 0);
+    describe(rk, names, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 1000);
+    size_t topic_count = 0, count = 0;
+    if (event && !rd_kafka_event_error(event) && result(event)) {
+        const void **found = topics(result(event), &topic_count);
+        const rd_kafka_AclOperation_t *list = topic_count == 1 ? allowed(found[0], &count) : NULL;
+        if (list) operations = 0;
+        for (size_t i = 0; list && i < count; i++) operations |= (int64_t)1 << list[i];
+    }
+    if (event) rd_kafka_event_destroy(event);
+    free_names(names);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return operations;
 }
 
 // rd_kafka_produceva takes an array of unions. Takes `headers` over when it succeeds.

@@ -3,6 +3,7 @@ package import ETL
 internal import Glibc
 import Kafka
 package import Log
+import Synchronization
 
 /// What a command line asks for, opened: the plan, its log, and a place to write events.
 package struct Session {
@@ -11,7 +12,9 @@ package struct Session {
 
     /// Reads the topology named by `--topology` (or, by name, `--pipeline`) with `--env`, and prints what is wrong with it.
     package init(_ arguments: Arguments, _ command: Command) throws {
-        plan = try Session.plan(arguments, command)
+        let plan = try Session.plan(arguments, command)
+        knownSecrets.withLock { $0.formUnion(plan.secrets) }
+        self.plan = plan
         journal = Journal(plan.logging, context: [("topology", .string(plan.name))], secrets: plan.secrets)
     }
 
@@ -74,6 +77,11 @@ package struct Session {
     }
 }
 
+/// Of the topologies this process has read: the last words of a command may quote a service, and services quote anything.
+private let knownSecrets = Mutex(Secrets())
+
+private func say(_ text: String) { writeAll(knownSecrets.withLock { $0.redact(text) }, to: 2) }
+
 /// Runs a command's body and ends the process with the status of what became of it.
 package func runCommand(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
     keepFreedMemory()
@@ -88,13 +96,13 @@ package func runCommand(_ command: Command, _ words: [String], _ body: (Argument
         writeAll("\(command.name): \(error.message)\n", to: 2)
         exit(ExitStatus.usage.rawValue)
     } catch let error as ETLError {
-        writeAll("\(command.name): \(error.message) [\(error.code)]\n", to: 2)
+        say("\(command.name): \(error.message) [\(error.code)]\n")
         exit(error.status.rawValue)
     } catch let error as LogError {
-        writeAll("\(command.name): \(error.message) [\(error.code)]\n", to: 2)
+        say("\(command.name): \(error.message) [\(error.code)]\n")
         exit(ETLError(error).status.rawValue)
     } catch {
-        writeAll("\(command.name): \(error)\n", to: 2)
+        say("\(command.name): \(error)\n")
         exit(ExitStatus.failed.rawValue)
     }
 }

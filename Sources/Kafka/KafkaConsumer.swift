@@ -36,7 +36,7 @@ public final class KafkaConsumer: LogConsumer {
         queue = rd_kafka_queue_get_consumer(client.handle)
         batch = ConsumedBatch()
         try client.connect(timeoutMs: log.connectTimeoutMs)
-        guard try client.describe(topic, timeoutMs: log.connectTimeoutMs) != nil else { throw missing(topic) }
+        guard try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs) != nil else { throw missing(topic) }
         rd_kafka_poll_set_consumer(client.handle)
         let subscription = PartitionList(topic: topic, CollectionOfOne(RD_KAFKA_PARTITION_UA))
         let error = rd_kafka_subscribe(client.handle, subscription.pointer)
@@ -86,9 +86,12 @@ public final class KafkaConsumer: LogConsumer {
             throw error
         } else {
             client.noticeRecovery()
+            if let refusal = client.lastingRefusal { throw refusal }
         }
         return LogBatch(records: batch.records, ends: batch.ends)
     }
+
+    private var rights: Rights { client.rights("Read", topic: topic, group: group) }
 
     /// Errors among the messages: what librdkafka mends itself is kept as `lastError`, the first of the others is thrown.
     @inline(never)
@@ -98,7 +101,7 @@ public final class KafkaConsumer: LogConsumer {
             let partition = message.pointee.partition
             var what = "reading topic \(topic)"
             if partition >= 0 { what += ", partition \(partition)" }
-            var error = KafkaErrors.error(message.pointee.err, what, reason: reason)
+            var error = KafkaErrors.error(message.pointee.err, what, reason: reason, rights)
             if error.kind == .offsetOutOfRange {
                 let offset = message.pointee.offset >= 0 ? "offset \(message.pointee.offset)" : "the offset asked for"
                 error.message = "\(what): \(offset) isn't in the log (any more): \(reason)"
@@ -283,12 +286,14 @@ public final class KafkaConsumer: LogConsumer {
         }
         let list = PartitionList(topic: topic, offsets)
         let error = rd_kafka_commit(client.handle, list.pointer, wait ? 0 : 1)
-        if error.rawValue != 0 { throw KafkaErrors.error(error, what) }
-        if wait, let (error, partition) = list.firstError { throw KafkaErrors.error(error, "\(what), partition \(partition)") }
+        if error.rawValue != 0 { throw KafkaErrors.error(error, what, rights) }
+        if wait, let (error, partition) = list.firstError {
+            throw KafkaErrors.error(error, "\(what), partition \(partition)", rights)
+        }
     }
 
     public func committed(_ partitions: [Int32]) throws(LogError) -> [Int64?] {
-        try client.committed(group: group, topic: topic, partitions)
+        try client.committed(group: group, topic: topic, partitions, isMember: true)
     }
 
     public func close() {

@@ -22,7 +22,9 @@ public final class KafkaProducer: LogProducer {
         // Asked of a consumer's handle: a producer's question would make the topic.
         let inquirer = try log.inquirer()
         partitionCounts = try topics.map { topic throws(LogError) -> Int32 in
-            guard let description = try inquirer.describe(topic, timeoutMs: log.connectTimeoutMs) else { throw missing(topic) }
+            guard let description = try inquirer.describe(topic, "Write", timeoutMs: log.connectTimeoutMs) else {
+                throw missing(topic)
+            }
             return description.partitions
         }
         let limits = inquirer.messageLimits(of: topics, timeoutMs: 3000)
@@ -123,7 +125,12 @@ public final class KafkaProducer: LogProducer {
         let what =
             "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), "
             + "partition \(state.pointee.failed_partition)\(others)"
-        var error = KafkaErrors.error(code, what, reason: reason)
+        let isOfTransaction =
+            code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE
+            || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT
+        if isInTransaction, isOfTransaction, let cause = transactionFailure(what) { return cause }
+        var error = KafkaErrors.error(
+            code, what, reason: reason, client.rights("Write", topic: topic, transactionalId: transactionalId ?? ""))
         if fatal.rawValue != 0 {
             (error.kind, error.code) = KafkaErrors.classify(fatal, fatal: true)
         } else if error.kind == .retriable || code == RD_KAFKA_RESP_ERR__STATE {
@@ -133,6 +140,19 @@ public final class KafkaProducer: LogProducer {
         }
         if let said = client.voice.lastError, said.message != error.message { error.message += "; before that: \(said.message)" }
         return error
+    }
+
+    /// Why the open transaction can only be aborted; nil: it isn't known to. Its records were purged, which says nothing.
+    /// Asked by beginning another, which librdkafka refuses with the reason, or as out of place where there is none.
+    private func transactionFailure(_ what: String) -> LogError? {
+        guard let error = rd_kafka_begin_transaction(client.handle) else { return nil }
+        if rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE {
+            rd_kafka_error_destroy(error)
+            return nil
+        }
+        var rights = client.rights("Write", topic: topics.first ?? "", transactionalId: transactionalId ?? "")
+        rights.topics = topics
+        return KafkaErrors.consume(error, what, rights)
     }
 
     func forgetFailure() {

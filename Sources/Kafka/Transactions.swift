@@ -60,7 +60,7 @@ extension KafkaProducer {
     private func add(_ list: borrowing PartitionList, _ metadata: OpaquePointer, _ what: String) throws(LogError) {
         let pointer = list.pointer
         do throws(LogError) {
-            try retry(for: Int64(transactionTimeoutMs), what) {
+            try retry(for: Int64(transactionTimeoutMs), what, group: consumer.group) {
                 rd_kafka_send_offsets_to_transaction(client.handle, pointer, metadata, $0)
             }
         } catch {
@@ -109,11 +109,15 @@ extension KafkaProducer {
     }
 
     /// Calls `request` with a timeout until it succeeds, fails for good, or `timeoutMs` is over.
-    private func retry(for timeoutMs: Int64, _ what: String, _ request: (Int32) -> OpaquePointer?) throws(LogError) {
+    private func retry(for timeoutMs: Int64, _ what: String, group: String = "", _ request: (Int32) -> OpaquePointer?)
+        throws(LogError)
+    {
         let deadline = Deadline(timeoutMs)
+        let rights = client.rights("Write", group: group, transactionalId: transactionalId ?? "")
         while let error = request(deadline.slice(5000)) {
-            var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)")
+            var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)", rights)
             if failure.kind == .retriable {
+                if let refusal = client.lastingRefusal { throw refusal }
                 rd_kafka_poll(client.handle, 0)
                 if !deadline.isOver {
                     client.pause(ms: 20)

@@ -33,13 +33,6 @@ import TestServices
         }
     }
 
-    /// A client that speaks TLS to a broker that doesn't: said at once what to look at.
-    @Test func aBrokerWithoutTlsIsSaidToBe() throws {
-        let log = try kafka(["security.protocol": "ssl"])
-        let error = logError { _ = try log.describe(topics: ["t"]) }
-        #expect(error?.message.contains("SSL") == true, "\(String(describing: error))")
-    }
-
     /// With one broker of its own, since it goes down and lets in only who may come.
     @Test func aBrokerThatRefusesAndOneThatRestartsLoseNothing() throws {
         let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-sasl.\(getpid())", arguments: ["--sasl"])

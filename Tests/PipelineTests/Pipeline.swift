@@ -34,7 +34,8 @@ final class Pipeline {
 
     func write(_ path: String, _ text: String) throws {
         let whole = "\(folder)/\(path)"
-        try FileManager.default.createDirectory(atPath: (whole as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: (whole as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         try text.replacingOccurrences(of: "NAME", with: name).replacingOccurrences(of: "BOOTSTRAP", with: bootstrap)
             .write(toFile: whole, atomically: true, encoding: .utf8)
     }
@@ -98,6 +99,10 @@ final class Pipeline {
     /// Runs SQL; gives the last statement's rows as psql would print them.
     @discardableResult
     func sql(_ text: String, schema: String = "s") throws -> [[String?]] { try database(schema).execute(text).last?.rows ?? [] }
+
+    func asSuperuser(_ text: String) throws {
+        _ = try Connection(url: PostgresServer.shared.get().superuserURL(), applicationName: "etl test").execute(text)
+    }
 
     func count(_ table: String, schema: String = "s") throws -> Int {
         try sql("SELECT count(*) FROM \(table)", schema: schema).first?.first?.flatMap { $0 }.flatMap(Int.init) ?? -1

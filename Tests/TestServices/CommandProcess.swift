@@ -45,6 +45,10 @@ public final class CommandProcess {
 
     public var output: String { text(".out") }
     public var errors: String { text(".err") }
+    /// What everybody on the machine can read of it, as `ps` shows it.
+    public var shownByPs: String {
+        String(decoding: FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data(), as: UTF8.self)
+    }
     public var isRunning: Bool { reap() == nil }
 
     public func terminate() { send(SIGTERM) }
@@ -82,8 +86,11 @@ public final class CommandProcess {
     /// Beside the test's own program; else where a debug build puts it.
     private static func path(_ program: Program) throws -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let folders = [URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path]
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let folders = [
+            URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path,
+        ]
         for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(program.rawValue)") {
             return "\(folder)/\(program.rawValue)"
         }

@@ -60,6 +60,9 @@ public struct KafkaPlan: Sendable {
     public var properties: [String: String]
     public var consumerProperties: [String: String]
     public var producerProperties: [String: String]
+    /// Of `bootstrap_servers`, and of the properties that say how to log in.
+    public var position = SourcePosition.nowhere
+    public var securityPosition = SourcePosition.nowhere
 }
 
 /// What is logged, and in which form.
@@ -101,6 +104,8 @@ public struct TopicPlan: Sendable, Equatable {
     public var role: Role
     /// Whether `partitions` was written in the topology (then a topic with another count is an error, else a remark).
     public var partitionsWritten: Bool
+    /// Of its name; of a dead-letter topic, its stage's or extractor's.
+    public var position = SourcePosition.nowhere
 }
 
 /// How a stage delivers, and why.
@@ -267,4 +272,16 @@ public struct PostgresPlan: Sendable {
     public var batchRows: Int
     public var batchMs: Int
     public var connections: Int
+    public var places = Places()
+
+    /// Where its parts are written.
+    public struct Places: Sendable {
+        public var url = SourcePosition.nowhere
+        public var table = SourcePosition.nowhere
+        public var mode = SourcePosition.nowhere
+        /// Each name's.
+        public var keys: [String: SourcePosition] = [:]
+        public var columns: [String: SourcePosition] = [:]
+        public var extraColumn = SourcePosition.nowhere
+    }
 }

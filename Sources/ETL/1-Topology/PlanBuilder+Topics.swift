@@ -26,7 +26,8 @@ extension PlanBuilder {
                 replication: replication(section.replication),
                 properties: dictionary(section.properties),
                 role: .data,
-                partitionsWritten: section.partitions != nil)
+                partitionsWritten: section.partitions != nil,
+                position: name.position)
             topics[entry.name] = topic
             dataTopics.append(topic)
         }
@@ -99,28 +100,29 @@ extension PlanBuilder {
 
     /// Dead-letter and parked topics of stages, then dead-letter topics of extractors, then the checkpoint topic.
     func derivedTopics(_ plan: Plan) -> [TopicPlan] {
-        func letters(_ name: String, like topic: String, _ role: TopicPlan.Role) -> TopicPlan {
+        func letters(_ name: String, at position: SourcePosition, like topic: String, _ role: TopicPlan.Role) -> TopicPlan {
             let like = plan.topic(named: topic)
             return TopicPlan(
                 alias: name, name: name, partitions: like?.partitions ?? Int32(TopicSection.defaultPartitions),
-                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: role, partitionsWritten: false)
+                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: role, partitionsWritten: false,
+                position: position)
         }
         var result = plan.stages.flatMap { stage in
             [
-                letters(plan.deadLetterTopic(of: stage.name), like: stage.from, .deadLetter),
-                letters(plan.parkedTopic(of: stage.name), like: stage.from, .parked),
+                letters(plan.deadLetterTopic(of: stage.name), at: stage.position, like: stage.from, .deadLetter),
+                letters(plan.parkedTopic(of: stage.name), at: stage.position, like: stage.from, .parked),
             ]
         }
         // With `on_bad_row: stop` too: a row whose key can't be computed is a dead letter all the same.
         for extractor in plan.extractors {
-            result.append(letters(plan.deadLetterTopic(of: extractor.name), like: extractor.to, .deadLetter))
+            result.append(letters(plan.deadLetterTopic(of: extractor.name), at: extractor.position, like: extractor.to, .deadLetter))
         }
         if let first = plan.extractors.first {
             result.append(
                 TopicPlan(
                     alias: plan.checkpointTopic, name: plan.checkpointTopic, partitions: 1,
                     replication: plan.topic(named: first.to)?.replication ?? -1, properties: ["cleanup.policy": "compact"],
-                    role: .checkpoint, partitionsWritten: true))
+                    role: .checkpoint, partitionsWritten: true, position: first.position))
         }
         return result
     }

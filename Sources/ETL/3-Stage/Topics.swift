@@ -13,8 +13,9 @@ package struct TopicCheck {
 }
 
 extension Plan {
-    /// Compares every topic with the broker's.
-    package func checkTopics(_ log: any RecordLog) throws(LogError) -> [TopicCheck] {
+    /// Compares topics with the broker's: all, or those of these names. Others aren't asked for: the right to may be missing.
+    package func checkTopics(_ log: any RecordLog, names: Set<String>? = nil) throws(LogError) -> [TopicCheck] {
+        let topics = topics.filter { names?.contains($0.name) ?? true }
         let described = try log.describe(topics: topics.map(\.name))
         return zip(topics, described).map { topic, actual in
             guard let actual else { return TopicCheck(topic: topic, state: .missing) }
@@ -38,7 +39,7 @@ extension Plan {
     package func requireTopics(_ log: any RecordLog, create: Bool, names: Set<String>? = nil) throws(ETLError) {
         do {
             var missing: [TopicPlan] = []
-            for check in try checkTopics(log) where names?.contains(check.topic.name) ?? true {
+            for check in try checkTopics(log, names: names) {
                 switch check.state {
                 case .right: break
                 case .missing: missing.append(check.topic)
