@@ -40,7 +40,7 @@ extension KafkaProducer {
             throw LogError(.abortable, code: "log.membership_lost", "\(what): the consumer isn't a member of its group")
         }
         defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
-        try add(PartitionList(topic: consumer.topic, offsets), metadata, what)
+        try add(PartitionList(topic: consumer.topic, offsets), metadata, what, group: consumer.group)
     }
 
     public func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError) {
@@ -54,13 +54,15 @@ extension KafkaProducer {
             throw LogError(.configuration, code: "log.invalid", "\(what): '\(group)' can't be the name of a group")
         }
         defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
-        try add(PartitionList(topic: topic, offsets), metadata, what)
+        try add(PartitionList(topic: topic, offsets), metadata, what, group: group)
     }
 
-    private func add(_ list: borrowing PartitionList, _ metadata: OpaquePointer, _ what: String) throws(LogError) {
+    private func add(
+        _ list: borrowing PartitionList, _ metadata: OpaquePointer, _ what: String, group: String
+    ) throws(LogError) {
         let pointer = list.pointer
         do throws(LogError) {
-            try retry(for: Int64(transactionTimeoutMs), what, group: consumer.group) {
+            try retry(for: Int64(transactionTimeoutMs), what, group: group) {
                 rd_kafka_send_offsets_to_transaction(client.handle, pointer, metadata, $0)
             }
         } catch {
