@@ -40,13 +40,17 @@ public enum NumberText {
         // Money and measures: m / 10^k with small k. Up to 15 digits no two decimals are the same double, so none is shorter.
         let magnitude = value.magnitude
         if magnitude < 1e11, magnitude >= 1e-3 {
-            var scaled = magnitude
-            var unit = 1.0
-            for k in 0...4 {
-                let digits = UInt64(scaled + 0.5)
-                if Double(digits) / unit == magnitude { return writeFixed(digits, decimals: k, negative: value < 0, to: target) }
-                unit *= 10
-                scaled = magnitude * unit
+            var decimals = magnitude < 1e9 ? 6 : 4
+            let unit = magnitude < 1e9 ? 1e6 : 1e4
+            var digits = UInt64(magnitude * unit + 0.5)
+            if Double(digits) / unit == magnitude {
+                while decimals > 0 {
+                    let tenth = digits / 10
+                    if tenth &* 10 != digits { break }
+                    digits = tenth
+                    decimals &-= 1
+                }
+                return writeFixed(digits, decimals: decimals, negative: value < 0, to: target)
             }
         }
         return writeShortest(value, to: target)
@@ -135,8 +139,10 @@ public enum NumberText {
     }
 
     /// `digits` with a point before its last `decimals` digits; with `keepsPoint` also `.0` where there are none.
-    private static func writeFixed(_ digits: UInt64, decimals: Int, negative: Bool, to target: UnsafeMutablePointer<UInt8>,
-                                   keepsPoint: Bool = true) -> Int {
+    private static func writeFixed(
+        _ digits: UInt64, decimals: Int, negative: Bool, to target: UnsafeMutablePointer<UInt8>,
+        keepsPoint: Bool = true
+    ) -> Int {
         var p = target
         if negative {
             p[0] = UInt8(ascii: "-")

@@ -110,6 +110,12 @@ static inline rd_kafka_message_t *etl_wait(rd_kafka_t *rk, struct etl_client *cl
     return m;
 }
 
+static inline void etl_prefetch_message(const rd_kafka_message_t *m) {
+    __builtin_prefetch(m);
+    __builtin_prefetch((const char *)m + 64);
+    __builtin_prefetch((const char *)m + 128);
+}
+
 // Whether a consumed message certainly has no headers. rd_kafka_message_headers takes as long as all the rest of consuming to
 // find that out: it makes a buffer object each time. What a record's headers are read from stands behind the public part of the
 // message since librdkafka 1.0 (rdkafka_msg.h: rkm_u.consumer.binhdrs): {int32 length; pointer}. That this is so is checked

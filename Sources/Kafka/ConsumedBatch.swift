@@ -86,6 +86,8 @@ struct ConsumedBatch: ~Copyable {
 
     mutating func convert() {
         for i in 0..<count {
+            // Messages lie anywhere in memory, written by another thread: asked for ahead, they are here when their turn comes.
+            if i &+ 8 < count { etl_prefetch_message(messages[i &+ 8]) }
             guard let message = messages[i] else { continue }
             if message.pointee.err.rawValue != 0 {
                 convertOther(message)
