@@ -31,7 +31,7 @@ public final class KafkaConsumer: LogConsumer {
         group = options.group
         listener = options.listener
         let properties = try log.consumerConfiguration(
-            clientId: options.clientId, memoryBytes: options.memoryBytes, group: options.group)
+            clientId: options.clientId, memoryBytes: options.memoryBytes, patienceMs: options.patienceMs, group: options.group)
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         queue = rd_kafka_queue_get_consumer(client.handle)
         batch = ConsumedBatch()

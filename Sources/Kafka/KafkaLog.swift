@@ -72,12 +72,18 @@ public final class KafkaLog: RecordLog {
         return result
     }
 
-    func consumerConfiguration(clientId: String, memoryBytes: Int, group: String? = nil) throws(LogError) -> Properties {
+    func consumerConfiguration(
+        clientId: String, memoryBytes: Int, patienceMs: Int32 = 0, group: String? = nil
+    ) throws(LogError) -> Properties {
         let result = try commonConfiguration(clientId: clientId)
         let memory = max(memoryBytes, 1 << 20)
         result.tune("queued.min.messages", 1_000_000)
         // The limit counts keys and values; around each the client keeps about twice as much again where records are small.
         result.tune("queued.max.messages.kbytes", min(memory / (3 << 10), 2_097_151))
+        if patienceMs > 0 {
+            result.tune("fetch.min.bytes", 256 << 10)
+            result.tune("fetch.wait.max.ms", patienceMs)
+        }
         result.tune("fetch.max.bytes", min(max(memory / 2, 1 << 20), 52_428_800))
         result.tune("fetch.message.max.bytes", min(max(memory / 8, 64 << 10), 1 << 20))
         result.tune("receive.message.max.bytes", 1_000_000_000)  // a record may be larger than any of the above

@@ -98,6 +98,11 @@ package final class StageMember: AssignmentListener {
         }
     }
 
+    /// What is written exactly once is seen at the next commit anyway.
+    private var patienceMs: Int32 {
+        stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 50)) : 0
+    }
+
     /// Fewer records than this in a poll: the member keeps up with what is written.
     private static let smallBatch = 500
 
@@ -176,7 +181,7 @@ package final class StageMember: AssignmentListener {
             let consumer = try context.log.makeConsumer(
                 ConsumerOptions(
                     topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
-                    clientId: context.clientId(stage.name)))
+                    patienceMs: patienceMs, clientId: context.clientId(stage.name)))
             clients = Clients(consumer: consumer, producer: producer)
         } catch {
             producer.close()

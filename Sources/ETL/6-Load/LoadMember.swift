@@ -460,7 +460,7 @@ package final class LoadMember: AssignmentListener {
             consumer = try context.log.makeConsumer(
                 ConsumerOptions(
                     topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
-                    clientId: context.clientId(stage.name)))
+                    patienceMs: Int32(clamping: min(plan.batchMs / 4, 50)), clientId: context.clientId(stage.name)))
         }
     }
 
