@@ -14,22 +14,24 @@ let package = Package(
     products: [
         .library(name: "ETL", targets: ["ETL"]),
         .library(name: "CEL", targets: ["CEL"]),
+        .library(name: "JSONSchema", targets: ["JSONSchema"]),
         .executable(name: "etl", targets: ["etl"]),
         .executable(name: "etl-stage", targets: ["etl-stage"]),
     ],
     targets: [
         // The commands: thin, one file per verb.
-        .executableTarget(name: "etl", dependencies: ["ETL", "Command"], swiftSettings: swift),
+        .executableTarget(name: "etl", dependencies: ["ETL", "Command", "JSON", "JSONSchema", "Bytes"], swiftSettings: swift),
         .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
         .target(name: "Command", dependencies: ["ETL"], swiftSettings: swift),
 
         // The engine.
-        .target(name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
+        .target(name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "JSONSchema", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
 
         // Pure libraries: bytes in, values out.
         .target(name: "Bytes", dependencies: ["CBytes"], swiftSettings: swift),
         .target(name: "JSON", dependencies: ["Bytes", "CBytes"], swiftSettings: swift),
         .target(name: "CEL", dependencies: ["Bytes", "JSON", "CRE2"], swiftSettings: swift),
+        .target(name: "JSONSchema", dependencies: ["Bytes", "JSON", "CRE2"], swiftSettings: swift),
 
         // The boundary between engine and Kafka, with the in-memory log; and the real one behind it.
         .target(name: "Log", dependencies: ["Bytes"], swiftSettings: swift),
@@ -50,6 +52,7 @@ let package = Package(
         .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: swift),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Bytes"], swiftSettings: swift),
+        .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "CELTests", dependencies: ["CEL", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "LogTests", dependencies: ["Log", "Bytes"], swiftSettings: swift),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),

@@ -1,12 +1,14 @@
 // Hot path: per record.
 
 /// A list of trivial elements that grows and stays grown.
-struct Scratch<Element: BitwiseCopyable>: ~Copyable {
-    private(set) var start: UnsafeMutablePointer<Element>
+@frozen
+public struct Scratch<Element: BitwiseCopyable>: ~Copyable {
+    /// The first element; moves when `append` or `reserve` grows the list.
+    public private(set) var start: UnsafeMutablePointer<Element>
     private var capacity: Int
-    var count = 0
+    public var count = 0
 
-    init(capacity: Int) {
+    public init(capacity: Int) {
         start = .allocate(capacity: capacity)
         self.capacity = capacity
     }
@@ -15,17 +17,28 @@ struct Scratch<Element: BitwiseCopyable>: ~Copyable {
 
     @inline(__always)
     mutating func append(_ element: Element) {
-        if count == capacity { grow() }
+        if count == capacity { grow(1) }
         start[count] = element
         count += 1
     }
 
+    /// Appends one element.
+    public mutating func push(_ element: Element) { append(element) }
+
+    /// Appends `more` equal elements.
+    public mutating func push(repeating element: Element, count more: Int) {
+        if capacity - count < more { grow(more) }
+        (start + count).update(repeating: element, count: more)
+        count += more
+    }
+
     @inline(never)
-    private mutating func grow() {
-        let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity * 2)
+    private mutating func grow(_ more: Int) {
+        let size = max(capacity * 2, count + more)
+        let larger = UnsafeMutablePointer<Element>.allocate(capacity: size)
         larger.update(from: start, count: count)
         start.deallocate()
         start = larger
-        capacity *= 2
+        capacity = size
     }
 }
