@@ -105,7 +105,9 @@ private struct StandardInput {
             repeat { count = read(0, memory.baseAddress, 1 << 16) } while count < 0 && errno == EINTR
             used = max(count, 0)
         }
-        if count < 0 { throw ETLError(.failed, code: "eval.input", "can't read standard input: \(String(cString: strerror(errno)))") }
+        if count < 0 {
+            throw ETLError(.failed, code: "eval.input", "can't read standard input: \(String(cString: strerror(errno)))")
+        }
         isAtEnd = count == 0
         buffer += chunk
     }

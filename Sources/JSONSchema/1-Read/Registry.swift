@@ -98,7 +98,9 @@ struct Registry {
         dialect.applies = has("applicator")
         dialect.validates = has("validation")
         dialect.assertsFormat = has("format-assertion")
-        let known = ["core", "applicator", "unevaluated", "validation", "meta-data", "format-annotation", "format-assertion", "content"]
+        let known = [
+            "core", "applicator", "unevaluated", "validation", "meta-data", "format-annotation", "format-assertion", "content",
+        ]
         for (key, value) in members where document.kind(value) == .true {
             let name = document.string(key)
             if !known.contains(where: { name == "https://json-schema.org/draft/2020-12/vocab/\($0)" }) {

@@ -64,7 +64,8 @@ extension Compiler {
         // Without a consequence only what it has evaluated counts.
         body.append(
             Instruction(
-                operation: .conditional, place: place(condition, subject), a: number(of: condition, subject), b: then, c: otherwise))
+                operation: .conditional, place: place(condition, subject), a: number(of: condition, subject), b: then, c: otherwise)
+        )
     }
 
     mutating func addArrays(_ subject: Subject, _ body: inout [Instruction]) {

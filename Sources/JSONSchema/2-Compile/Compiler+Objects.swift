@@ -110,7 +110,8 @@ extension Compiler {
             var required: [NamedKey] = []
             for (name, value) in subject.document.members(of: member) {
                 var key = named(name, subject.document)
-                let isNames = keyword == "dependentRequired" || (keyword == "dependencies" && subject.document.kind(value) == .array)
+                let isNames =
+                    keyword == "dependentRequired" || (keyword == "dependencies" && subject.document.kind(value) == .array)
                 guard isNames else {
                     key.a = number(of: value, subject)
                     schemas.append(key)

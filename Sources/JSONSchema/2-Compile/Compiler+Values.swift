@@ -41,7 +41,8 @@ extension Compiler {
 
     mutating func addNumbers(_ subject: Subject, _ body: inout [Instruction]) {
         let bounds = [
-            ("minimum", true, false), ("exclusiveMinimum", true, true), ("maximum", false, false), ("exclusiveMaximum", false, true),
+            ("minimum", true, false), ("exclusiveMinimum", true, true), ("maximum", false, false),
+            ("exclusiveMaximum", false, true),
         ]
         for (keyword, isLower, isExclusive) in bounds {
             guard let member = subject.member(keyword) else { continue }

@@ -1,7 +1,7 @@
 /// Regular expressions of ECMA-262 (with its `u` flag, as JSON Schema asks for) in RE2's syntax.
 ///
-/// What means another thing there is written out: classes, escapes, white space, the dot. Groups capture nothing, since nobody asks.
-/// What RE2 hasn't got at all (look-around, back-references) is refused. What ECMA-262 tolerates without the flag and people
+/// What means another thing there is written out: classes, escapes, white space, the dot. Groups capture nothing, since nobody
+/// asks. What RE2 hasn't got at all (look-around, back-references) is refused. What ECMA-262 tolerates without the flag and people
 /// write (`\-`, a lone `]`) is tolerated; letters that escape nothing are not.
 struct PatternTranslation {
     private let scalars: [Unicode.Scalar]
@@ -79,7 +79,8 @@ struct PatternTranslation {
         guard depth < Self.maxDepth else { throw PatternError("groups are nested too deeply", isUnsupported: true) }
         depth += 1
         if skip("?:") { return put("(?:", repeatable: false) }
-        for (text, name) in [("?=", "look-ahead"), ("?!", "look-ahead"), ("?<=", "look-behind"), ("?<!", "look-behind")] where skip(text) {
+        for (text, name) in [("?=", "look-ahead"), ("?!", "look-ahead"), ("?<=", "look-behind"), ("?<!", "look-behind")]
+        where skip(text) {
             throw PatternError(
                 "`(\(text)` is \(name), which RE2 hasn't got", isUnsupported: true,
                 suggestion: "use `not` or `allOf` with several patterns, or a `check` step")
@@ -198,7 +199,9 @@ struct PatternTranslation {
             else { throw PatternError("`\\c` needs a letter") }
             return control
         case "x":
-            guard let value = hex(2), let scalar = Unicode.Scalar(value) else { throw PatternError("`\\x` needs two hexadecimal digits") }
+            guard let value = hex(2), let scalar = Unicode.Scalar(value) else {
+                throw PatternError("`\\x` needs two hexadecimal digits")
+            }
             return scalar
         case "u": return try unicodeEscape()
         case "a"..."z", "A"..."Z", "0"..."9": throw PatternError("`\\\(scalar)` is no escape of ECMA-262")

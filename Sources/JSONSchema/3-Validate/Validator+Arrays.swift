@@ -63,7 +63,11 @@ extension Validator {
         while element < end {
             if apply(instruction.pointee.a, element, marks: -1) {
                 found += 1
-                if own >= 0 { marks.start[own + index] = 1 } else if found > most || (found >= least && most == Int(Int32.max)) { break }
+                if own >= 0 {
+                    marks.start[own + index] = 1
+                } else if found > most || (found >= least && most == Int(Int32.max)) {
+                    break
+                }
             }
             element = Int(view.nodes[element].next)
             index += 1

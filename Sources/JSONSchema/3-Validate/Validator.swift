@@ -64,7 +64,10 @@ public struct Validator: ~Copyable {
         if run(subschema) { return [] }
         collects = !gaveUp
         if collects, run(subschema) || (failures.isEmpty && !gaveUp) { return failures }
-        if gaveUp { failures.append(SchemaFailure(pointer: "", keyword: "", rule: "#", message: "the schema leads too deep or too far for this value")) }
+        if gaveUp {
+            failures.append(
+                SchemaFailure(pointer: "", keyword: "", rule: "#", message: "the schema leads too deep or too far for this value"))
+        }
         return failures
     }
 

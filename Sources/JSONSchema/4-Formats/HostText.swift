@@ -36,9 +36,12 @@ enum HostText {
     @inline(never)
     private static func isEncoded(_ label: UnsafeRawBufferPointer) -> Bool {
         guard label[0] | 0x20 == UInt8(ascii: "x"), label[1] | 0x20 == UInt8(ascii: "n"),
-            let scalars = Punycode.decode(UnsafeRawBufferPointer(rebasing: label[4...]))
+            let scalars = Punycode.decode(UnsafeRawBufferPointer(rebasing: label[4...])), let encoded = Punycode.encode(scalars),
+            encoded.count == label.count - 4,
+            encoded.indices.allSatisfy({ encoded[$0] == label[$0 + 4] | (label[$0 + 4].isLetter ? 0x20 : 0) })
         else { return false }
         return scalars.contains { !$0.isASCII } && InternationalLabel.isValid(scalars)
+            && (!Direction.isBidirectional(scalars) || Direction.isValid(scalars))
     }
 
     @inline(never)
@@ -46,12 +49,13 @@ enum HostText {
         let scalars = Array(String(decoding: text, as: UTF8.self).unicodeScalars)
         // RFC 3490, section 3.1: these are dots too.
         let labels = scalars.split(omittingEmptySubsequences: false) { ".\u{3002}\u{ff0e}\u{ff61}".unicodeScalars.contains($0) }
+        let isBidirectional = labels.contains { Direction.isBidirectional(Array($0)) }
         var length = labels.count - 1
         for label in labels {
             let isASCII = label.allSatisfy(\.isASCII)
             let encoded = isASCII ? label.map { UInt8($0.value) } : Array("xn--".utf8) + (Punycode.encode(Array(label)) ?? [])
             length += encoded.count
-            guard encoded.count <= 63 else { return false }
+            guard encoded.count <= 63, !isBidirectional || Direction.isValid(Array(label)) else { return false }
             if isASCII {
                 guard encoded.allSatisfy({ $0.isLetter || $0.isDigit || $0 == UInt8(ascii: "-") }),
                     encoded.withUnsafeBytes({ isLabel($0) })

@@ -148,7 +148,7 @@ enum URIText {
         (0xe000...0xf8ff).contains(scalar) || (0xf0000...0xffffd).contains(scalar) || (0x100000...0x10fffd).contains(scalar)
     }
 
-    /// RFC 6570: literals and expressions in braces.
+    /// RFC 6570 (with erratum 6937, which lets the apostrophe be): literals and expressions in braces.
     static func isTemplate(_ text: UnsafeRawBufferPointer) -> Bool {
         var cursor = ByteCursor(text)
         while !cursor.isAtEnd {
@@ -157,7 +157,7 @@ enum URIText {
                 continue
             }
             switch cursor.peek {
-            case 0...0x20, 0x7f, UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"),
+            case 0...0x20, 0x7f, UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"),
                 UInt8(ascii: "^"), UInt8(ascii: "`"), UInt8(ascii: "{"), UInt8(ascii: "|"), UInt8(ascii: "}"):
                 return false
             case UInt8(ascii: "%"):
@@ -198,7 +198,8 @@ enum URIText {
                 let byte = cursor.peek
                 if byte.isLetter || byte.isDigit || byte == UInt8(ascii: "_") {
                     cursor.index += 1
-                } else if byte == UInt8(ascii: "%"), cursor.text.count - cursor.index >= 3, cursor.text[cursor.index + 1].isHexDigit,
+                } else if byte == UInt8(ascii: "%"), cursor.text.count - cursor.index >= 3,
+                    cursor.text[cursor.index + 1].isHexDigit,
                     cursor.text[cursor.index + 2].isHexDigit
                 {
                     cursor.index += 3
