@@ -24,14 +24,14 @@ public final class JSONSchema {
         public init() {}
     }
 
-    /// - Parameter text: JSON in UTF-8; copied.
+    /// - Parameter text: JSON in UTF-8.
     /// - Throws: everything that is wrong with the schema at once.
-    public init(_ text: UnsafeRawBufferPointer, _ options: Options = Options()) throws(SchemaProblems) {
+    public init(_ text: [UInt8], _ options: Options = Options()) throws(SchemaProblems) {
         let registry = Registry(
             given: options.documents, load: options.load, fallback: options.defaultsToDraft7 ? .draft7 : .draft2020)
         var compiler = Compiler(registry, assertsFormat: options.assertsFormat)
         let root: Location
-        do throws(SchemaProblem) { root = try compiler.registry.add(Array(text), uri: options.uri) } catch {
+        do throws(SchemaProblem) { root = try compiler.registry.add(text, uri: options.uri) } catch {
             throw SchemaProblems(problems: [error])
         }
         guard let program = compiler.compile(root) else {

@@ -36,7 +36,7 @@ private func evalSchema(_ line: UnsafeRawBufferPointer, _ tape: inout Tape) -> S
         }
     }
     do throws(SchemaProblems) {
-        var validator = Validator(try JSONSchema(view.source(schemaNode), options))
+        var validator = Validator(try JSONSchema(Array(view.source(schemaNode)), options))
         return reply(id, validator.explain(view.source(dataNode)))
     } catch {
         return reply(id, error: error.problems.prefix(5).map(\.text).joined(separator: "; "))
