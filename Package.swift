@@ -59,7 +59,7 @@ let package = Package(
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command", "TestServices"], swiftSettings: swift),
-        .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
+        .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "JSONSchema", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],

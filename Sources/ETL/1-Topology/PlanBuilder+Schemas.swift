@@ -9,7 +9,8 @@ extension PlanBuilder {
         case .success(let bytes): text = bytes
         case .failure(let error):
             reader.report(
-                "file.missing", "no schema can be read from `\(reader.shown(written.value))`: \(error.reason)", at: written.position,
+                "file.missing", "no schema can be read from `\(reader.shown(written.value))`: \(error.reason)",
+                at: written.position,
                 "it would be \(reader.shown(path))")
             return nil
         }
@@ -52,7 +53,8 @@ extension PlanBuilder {
                 // The schema goes by the name it has in the topology's folder, like the topology itself.
                 let file = String(problem.place.uri.dropFirst("file://".count))
                 position = SourcePosition(
-                    file: file == schemaPath ? shownPath(written.value) : file, line: problem.place.line, column: problem.place.column)
+                    file: file == schemaPath ? shownPath(written.value) : file, line: problem.place.line,
+                    column: problem.place.column)
             } else {
                 message += " (\(problem.place.uri):\(problem.place.line):\(problem.place.column))"
             }

@@ -189,9 +189,11 @@ struct Registry {
         if location.document == 0 { found.append(location) }
     }
 
-    /// A keyword that only looks like one says nothing at all.
+    /// A keyword that only looks like one says nothing at all. `example` is OpenAPI's, and says no more there.
     private mutating func checkKnown(_ keyword: String, _ key: Int, _ document: Document, _ dialect: Dialect) {
-        guard !dialect.knows(keyword), let near = nearest(to: keyword, among: dialect.keywords) else { return }
+        guard !dialect.knows(keyword), keyword != "example", let near = nearest(to: keyword, among: dialect.keywords) else {
+            return
+        }
         report(
             "schema.keyword", "the keyword `\(keyword)` is unknown and says nothing", at: key, document, "did you mean `\(near)`?",
             severity: .warning)

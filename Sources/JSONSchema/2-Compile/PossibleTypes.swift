@@ -26,7 +26,7 @@ private struct PathTypes {
         }
         for instruction in instructions(of: compiled) {
             func at(_ other: Int32) -> SchemaTypes { types(of: other, at: path, depth: depth + 1) }
-            let listed = instruction.a..<(instruction.a + max(instruction.b, 0))
+            var listed: Range<Int32> { instruction.a..<(instruction.a + instruction.b) }
             switch instruction.operation {
             case .ref: result = result.and(at(instruction.a))
             case .allOf: for index in listed { result = result.and(at(program.lists[Int(index)])) }
@@ -45,7 +45,7 @@ private struct PathTypes {
                 }
             case .unevaluatedProperties:
                 guard let name = path.first, !mayEvaluate(name, compiled, depth) else { continue }
-                result = result.and(types(of: instruction.a, at: path.dropFirst(), depth: depth + 1))
+                result.types.formIntersection(types(of: instruction.a, at: path.dropFirst(), depth: depth + 1).types)
             default: break
             }
         }
@@ -69,7 +69,8 @@ private struct PathTypes {
             for schema in schemas { result = result.and(types(of: schema, at: rest, depth: depth + 1)) }
             // Further on it is there only where this is an object.
             if !rest.isEmpty {
-                isThere = isThere && result.isRequired
+                isThere =
+                    isThere && result.isRequired
                     && schemas.contains { types(of: $0, at: [], depth: depth + 1).types == .object }
             }
             result.isRequired = isThere && JSONTypes(schema.types) == .object
@@ -95,7 +96,8 @@ private struct PathTypes {
         func reaches(_ other: Int32) -> Bool {
             guard other >= 0 else { return false }
             let inner = program.schemas[Int(other)]
-            return mayEvaluate(name, inner, depth + 1) || instructions(of: inner).contains { $0.operation == .unevaluatedProperties }
+            return mayEvaluate(name, inner, depth + 1)
+                || instructions(of: inner).contains { $0.operation == .unevaluatedProperties }
         }
         return instructions(of: schema).contains { instruction in
             switch instruction.operation {

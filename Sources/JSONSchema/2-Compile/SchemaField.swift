@@ -141,7 +141,8 @@ private struct FieldLowering {
             case .bound:
                 let limit = program.limits[a]
                 field.limits.append(
-                    .init(text: String(decoding: limit.text, as: UTF8.self), isLower: limit.isLower, isExclusive: limit.isExclusive))
+                    .init(text: String(decoding: limit.text, as: UTF8.self), isLower: limit.isLower, isExclusive: limit.isExclusive)
+                )
             case .minLength: field.minLength = max(field.minLength ?? 0, instruction.limit)
             case .maxLength: field.maxLength = min(field.maxLength ?? .max, instruction.limit)
             case .pattern: field.patterns.append(program.patterns[a].translation)

@@ -62,10 +62,7 @@ extension Validator {
 
     /// `maxContains` stands apart from `contains`.
     private func place(of instruction: UnsafePointer<Instruction>, _ node: Int) -> Int32 {
-        guard instruction.pointee.operation == .contains, instruction.pointee.c >= 0, instruction.pointee.limit <= 1 || false else {
-            return instruction.pointee.place
-        }
-        return instruction.pointee.c
+        instruction.pointee.operation == .contains && foundTooMany ? instruction.pointee.c : instruction.pointee.place
     }
 
     private func typeName(_ node: Int) -> String {

@@ -73,6 +73,7 @@ extension Validator {
             index += 1
         }
         silent -= 1
+        foundTooMany = found > most
         return found >= least && found <= most
     }
 

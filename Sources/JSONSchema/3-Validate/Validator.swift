@@ -21,6 +21,8 @@ public struct Validator: ~Copyable {
     var budget = 0
     /// A limit was reached: nothing said about the value holds.
     var gaveUp = false
+    /// Which side `contains` last failed on.
+    var foundTooMany = false
     /// All failures are wanted, not only whether there are any.
     var collects = false
     /// Above 0: what fails is one of several ways.

@@ -23,17 +23,17 @@ import Testing
         (##"{"$ref":"#/$defs/nope"}"##, ["schema.reference 1:9"]),
         (##"{"$ref":"#nope"}"##, ["schema.reference 1:9"]),
         (#"{"$ref":"http://e.x/y"}"#, ["schema.reference 1:9"]),
-        (##"{"const":3,"$ref":"#/const"}"##, ["schema.value 1:10", "schema.reference 1:19"]),
+        (##"{"const":3,"$ref":"#/const"}"##, ["schema.value 1:10", "schema.value 1:19"]),
         (##"{"$ref":"#"}"##, ["schema.cycle 1:1"]),
         (
             ##"{"$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"not":{"$ref":"#/$defs/a"}}},"$ref":"#/$defs/a"}"##,
-            ["schema.cycle 1:26"]
+            ["schema.cycle 1:59"]
         ),
         (#"{"$schema":"http://json-schema.org/draft-04/schema#"}"#, ["schema.dialect 1:12"]),
         (#"{"$schema":"http://e.x/mine"}"#, ["schema.dialect 1:12"]),
         (#"{"$id":"http://e.x/a#b"}"#, ["schema.value 1:8"]),
         (#"{"$anchor":"1"}"#, ["schema.value 1:12"]),
-        (#"{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}"#, ["schema.name 1:47"]),
+        (#"{"$defs":{"a":{"$anchor":"x"},"b":{"$anchor":"x"}}}"#, ["schema.name 1:46"]),
         (#"{"$defs":{"a":{"$id":"http://e.x/i"},"b":{"$id":"http://e.x/i"}}}"#, ["schema.name 1:49"]),
         // Remarks.
         (#"{"requird":["a"]}"#, ["schema.keyword 1:2"]),
