@@ -9,6 +9,8 @@ enum Direction {
         default: break
         }
         switch scalar.value {
+        // They join letters and have no direction.
+        case 0x200c, 0x200d: return .mark
         case 0x30...0x39, 0x6f0...0x6f9: return .europeanNumber
         case 0x660...0x669, 0x10e60...0x10e7e: return .arabicNumber
         case 0x590...0x8ff, 0xfb1d...0xfdff, 0xfe70...0xfeff, 0x10800...0x10fff, 0x1e800...0x1efff: return .right
