@@ -118,9 +118,9 @@ struct Uniqueness: ~Copyable {
         var size = 4
         while size < count * 2 { size *= 2 }
         slots.count = 0
-        slots.push(repeating: -1, count: size)
+        slots.append(repeating: -1, count: size)
         hashes.count = 0
-        hashes.push(repeating: 0, count: size)
+        hashes.append(repeating: 0, count: size)
         var element = array + 1
         while element < end {
             let code = value(view, element)

@@ -47,11 +47,13 @@ extension Validator {
         }
     }
 
+    @inline(never)
     mutating func failMissing(_ place: Int32, _ name: UnsafeRawBufferPointer, _ node: Int) {
         guard silent == 0 else { return }
         note(node, place, "`\(String(decoding: name, as: UTF8.self))` is required, but missing")
     }
 
+    @inline(never)
     private mutating func note(_ node: Int, _ place: Int32, _ message: String, keyword: String? = nil) {
         guard failures.count < Self.mostFailures else { return }
         let rule = program.rule(place)
@@ -65,7 +67,7 @@ extension Validator {
         instruction.pointee.operation == .contains && foundTooMany ? instruction.pointee.c : instruction.pointee.place
     }
 
-    private func typeName(_ node: Int) -> String {
+    private mutating func typeName(_ node: Int) -> String {
         switch view[node].kind {
         case .null: "null"
         case .true, .false: "boolean"

@@ -36,7 +36,7 @@ extension Validator {
     }
 
     /// Core specification, section 8.2.3.2: the outermost schema of that name on the way here.
-    private func dynamicTarget(_ instruction: UnsafePointer<Instruction>) -> Int32 {
+    private mutating func dynamicTarget(_ instruction: UnsafePointer<Instruction>) -> Int32 {
         let targets = program.dynamicTargets.baseAddress.unsafelyUnwrapped + Int(instruction.pointee.b) * program.resourceCount
         for index in 0..<scope.count {
             let target = targets[Int(scope.start[index])]

@@ -93,7 +93,7 @@ extension Validator {
 
     /// What is known of a member by its name.
     @inline(__always)
-    private func find(_ key: Int, _ rules: UnsafePointer<MemberRules>) -> UnsafePointer<PropertyRule>? {
+    private mutating func find(_ key: Int, _ rules: UnsafePointer<MemberRules>) -> UnsafePointer<PropertyRule>? {
         let table = program.properties.baseAddress.unsafelyUnwrapped + Int(rules.pointee.table)
         let hash = view.nodes[key].count
         let mask = Int(rules.pointee.mask)
@@ -153,7 +153,7 @@ extension Validator {
         return isValid
     }
 
-    private func has(_ name: UnsafePointer<NamedKey>, _ node: Int) -> Bool {
+    private mutating func has(_ name: UnsafePointer<NamedKey>, _ node: Int) -> Bool {
         let end = Int(view.nodes[node].next)
         var key = node + 1
         while key < end {

@@ -4,7 +4,7 @@ internal import JSON
 
 extension Validator {
     @inline(never)
-    func isWhole(_ node: Int) -> Bool { WholeNumber.isWhole(view.written(node)) }
+    mutating func isWhole(_ node: Int) -> Bool { WholeNumber.isWhole(view.written(node)) }
 
     mutating func numbers(_ first: Int32, _ end: Int32, _ node: Int) -> Bool {
         var isValid = true
@@ -25,7 +25,7 @@ extension Validator {
     }
 
     @inline(__always)
-    private func isInside(_ text: UnsafeRawBufferPointer, _ node: Int, _ limit: UnsafePointer<NumberLimit>) -> Bool {
+    private mutating func isInside(_ text: UnsafeRawBufferPointer, _ node: Int, _ limit: UnsafePointer<NumberLimit>) -> Bool {
         // Up to 18 digits fit in 64 bits.
         if view.nodes[node].flags & TapeNode.Flags.integer != 0, text.count <= 18, limit.pointee.hasInteger {
             let isNegative = text[0] == UInt8(ascii: "-")
@@ -38,7 +38,7 @@ extension Validator {
     }
 
     @inline(never)
-    private func isInsideExactly(_ text: UnsafeRawBufferPointer, _ limit: UnsafePointer<NumberLimit>) -> Bool {
+    private mutating func isInsideExactly(_ text: UnsafeRawBufferPointer, _ limit: UnsafePointer<NumberLimit>) -> Bool {
         let order = (DecimalText.compare(text, limit.pointee.text) ?? 0) * (limit.pointee.isLower ? 1 : -1)
         return limit.pointee.isExclusive ? order > 0 : order >= 0
     }

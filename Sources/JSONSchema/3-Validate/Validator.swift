@@ -87,13 +87,13 @@ public struct Validator: ~Copyable {
 
     /// Whether a type alone is right.
     @inline(__always)
-    func accepts(_ types: UInt8, _ node: Int) -> Bool {
+    mutating func accepts(_ types: UInt8, _ node: Int) -> Bool {
         if types >> view.nodes[node].kind.rawValue & 1 != 0 { return true }
         return types & Types.integers != 0 && view.nodes[node].kind == .number && isInteger(node)
     }
 
     @inline(__always)
-    private func isInteger(_ node: Int) -> Bool { view.nodes[node].flags & TapeNode.Flags.integer != 0 || isWhole(node) }
+    private mutating func isInteger(_ node: Int) -> Bool { view.nodes[node].flags & TapeNode.Flags.integer != 0 || isWhole(node) }
 
     /// Whether a value is valid against a schema. `marks`: where what is evaluated of the value is kept track of, or -1.
     mutating func apply(_ number: Int32, _ node: Int, marks outer: Int) -> Bool {
@@ -105,7 +105,7 @@ public struct Validator: ~Copyable {
         if depth > Self.maxDepth || budget < 0 { return giveUp() }
         let entersResource =
             usesDynamicScope && (scope.count == 0 || scope.start[scope.count - 1] != schema.pointee.resource)
-        if entersResource { scope.push(schema.pointee.resource) }
+        if entersResource { scope.append(schema.pointee.resource) }
         let own = schema.pointee.tracks ? openMarks(node) : outer
         let isValid = followInstructions(schema, node, own)
         if schema.pointee.tracks { closeMarks(own, into: isValid ? outer : -1) }
@@ -144,7 +144,7 @@ public struct Validator: ~Copyable {
     mutating func openMarks(_ node: Int) -> Int {
         let start = marks.count
         let kind = view.nodes[node].kind
-        if kind == .object || kind == .array { marks.push(repeating: 0, count: Int(view.nodes[node].count)) }
+        if kind == .object || kind == .array { marks.append(repeating: 0, count: Int(view.nodes[node].count)) }
         return start
     }
 

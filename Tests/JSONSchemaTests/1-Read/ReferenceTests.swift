@@ -46,7 +46,8 @@ import Testing
     static let dynamic: [Case] = [
         // A tree that is closed by whoever uses it.
         Case(
-            ##"{"$id":"http://e.x/strict","$dynamicAnchor":"node","$ref":"tree","unevaluatedProperties":false,"$defs":{"t":{"$id":"tree","$dynamicAnchor":"node","type":"object","properties":{"data":true,"kids":{"items":{"$dynamicRef":"#node"}}}}}}"##,
+            ##"{"$id":"http://e.x/strict","$dynamicAnchor":"node","$ref":"tree","unevaluatedProperties":false,"##
+                + ##""$defs":{"t":{"$id":"tree","$dynamicAnchor":"node","type":"object","properties":{"data":true,"kids":{"items":{"$dynamicRef":"#node"}}}}}}"##,
             [#"{"kids":[{"data":1}]}"#], not: [#"{"kids":[{"daat":1}]}"#, #"{"daat":1}"#]),
         // Without another of that name it is an ordinary reference.
         Case(##"{"items":{"$dynamicRef":"#n"},"$defs":{"x":{"$dynamicAnchor":"n","type":"null"}}}"##, ["[null]"], not: ["[1]"]),

@@ -44,7 +44,8 @@ import Testing
 
     @Test func messagesHoldNoValues() throws {
         let schema =
-            #"{"properties":{"a":{"type":"integer","minimum":5,"enum":[7]},"b":{"type":["string","null"],"pattern":"^x","minLength":40,"format":"date"},"c":{"const":1,"multipleOf":0.7},"d":{"type":"object"}}}"#
+            #"{"properties":{"a":{"type":"integer","minimum":5,"enum":[7]},"b":{"type":["string","null"],"pattern":"^x","minLength":40,"format":"date"},"#
+            + #""c":{"const":1,"multipleOf":0.7},"d":{"type":"object"}}}"#
         var options = JSONSchema.Options()
         options.assertsFormat = true
         var validator = Validator(try compile(schema, options))
