@@ -13,12 +13,16 @@ public final class CommandProcess {
     /// - Parameters:
     ///   - environment: added to this process's.
     ///   - directory: where it runs; nil: here.
-    public init(_ program: Program, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil) throws {
+    ///   - input: the file that is its standard input, from `directory`.
+    public init(
+        _ program: Program, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil,
+        input: String = "/dev/null"
+    ) throws {
         words = [program.rawValue] + arguments
         files = "\(NSTemporaryDirectory())/etl-test-command.\(UUID().uuidString)"
         // A shell that becomes the command: posix_spawn alone can't change the folder everywhere.
-        let script = "cd \"$1\" && shift && exec \"$@\" >\"$0.out\" 2>\"$0.err\" </dev/null"
-        let line = ["/bin/sh", "-c", script, files, directory ?? ".", try Self.path(program)] + arguments
+        let script = "cd \"$1\" && in=\"$2\" && shift 2 && exec \"$@\" >\"$0.out\" 2>\"$0.err\" <\"$in\""
+        let line = ["/bin/sh", "-c", script, files, directory ?? ".", input, try Self.path(program)] + arguments
         var variables = ProcessInfo.processInfo.environment
         for (name, value) in environment { variables[name] = value }
         let argv = line.map { strdup($0) }
@@ -78,8 +82,11 @@ public final class CommandProcess {
     /// Beside the test's own program; else where a debug build puts it.
     private static func path(_ program: Program) throws -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let folders = [URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path]
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let folders = [
+            URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path,
+        ]
         for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(program.rawValue)") {
             return "\(folder)/\(program.rawValue)"
         }
