@@ -16,22 +16,24 @@ let package = Package(
         .library(name: "CEL", targets: ["CEL"]),
         .library(name: "JSON", targets: ["JSON"]),
         .library(name: "Bytes", targets: ["Bytes"]),
+        .library(name: "JSONSchema", targets: ["JSONSchema"]),
         .executable(name: "etl", targets: ["etl"]),
         .executable(name: "etl-stage", targets: ["etl-stage"]),
     ],
     targets: [
         // The commands: thin, one file per verb.
-        .executableTarget(name: "etl", dependencies: ["ETL", "Command", "Log", "Kafka", "CEL", "JSON", "Bytes"], swiftSettings: swift),
+        .executableTarget(name: "etl", dependencies: ["ETL", "Command", "Log", "Kafka", "CEL", "JSON", "JSONSchema", "Bytes"], swiftSettings: swift),
         .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
         .target(name: "Command", dependencies: ["ETL", "Bytes"], swiftSettings: swift),
 
         // The engine.
-        .target(name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
+        .target(name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "JSONSchema", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
 
         // Pure libraries: bytes in, values out.
         .target(name: "Bytes", dependencies: ["CBytes"], swiftSettings: swift),
         .target(name: "JSON", dependencies: ["Bytes", "CBytes"], swiftSettings: swift),
         .target(name: "CEL", dependencies: ["Bytes", "JSON", "CRE2"], swiftSettings: swift),
+        .target(name: "JSONSchema", dependencies: ["Bytes", "JSON", "CRE2"], swiftSettings: swift),
 
         // The boundary between engine and Kafka, with the in-memory log; and the real one behind it.
         .target(name: "Log", dependencies: ["Bytes"], swiftSettings: swift),
@@ -52,13 +54,14 @@ let package = Package(
         .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: swift),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Bytes"], swiftSettings: swift),
+        .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "CELTests", dependencies: ["CEL", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "LogTests", dependencies: ["Log", "Bytes"], swiftSettings: swift),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command", "TestServices"], swiftSettings: swift),
-        .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
+        .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "JSONSchema", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],

@@ -8,7 +8,7 @@ import Log
 let evalVerb = Verb(
     command: Command(
         name: "etl eval",
-        summary: "evaluates an expression on records: a file's, a topic's, or those on the lines of stdin",
+        summary: "tries out expressions on records, JSON Schemas, and JSON itself",
         operands: "EXPRESSION",
         options: [
             Option("record", "FILE", "the record, as JSON"),
@@ -19,6 +19,10 @@ let evalVerb = Verb(
             CommonOptions.environment,
             Option("batch", nil, "each line of stdin is an expression with its bindings, as JSON"),
             Option("typed", nil, "with --batch: values tell their types, like {\"int\":\"5\"}"),
+            Option(
+                "schema", nil,
+                "with --batch: each line is {\"id\", \"schema\", \"data\"}, perhaps with assert_format, remotes, dialect"),
+            Option("parse", "FILE", "only check that FILE is JSON by RFC 8259"),
             Option("strict-numbers", nil, "arithmetic on numbers of different types is an error"),
         ],
         examples: [
@@ -26,14 +30,18 @@ let evalVerb = Verb(
             "etl eval 'message.items.map(i, i.price)' <orders.jsonl",
             "etl eval 'message.status' --from=orders.raw --max=5 --bootstrap=localhost:9092",
             "echo '{\"id\":1,\"expr\":\"a + 1\",\"bindings\":{\"a\":{\"int\":\"5\"}}}' | etl eval --batch --typed",
+            "etl eval --batch --schema <cases.jsonl",
+            "etl eval --parse=record.json",
         ]
     )
 ) { arguments in
+    if let file = arguments.value("parse") { return try evalParse(file) }
+    if arguments.has("batch"), arguments.has("schema") { return try evalSchemas() }
     var options = CELOptions()
     options.strictNumbers = arguments.has("strict-numbers")
     if arguments.has("batch") {
         guard arguments.has("typed"), arguments.operands.isEmpty else {
-            throw UsageError("write 'etl eval --batch --typed'; expressions come on stdin")
+            throw UsageError("write 'etl eval --batch --typed' or 'etl eval --batch --schema'; cases come on stdin")
         }
         options.checksTypes = false
         return evaluateBatch(options)

@@ -13,17 +13,18 @@ public final class CommandProcess {
     /// - Parameters:
     ///   - environment: added to this process's.
     ///   - directory: where it runs; nil: here.
-    ///   - input: what it reads on stdin.
+    ///   - input: what it reads on stdin; nil: the file `inputFile`, from `directory`.
     public init(
         _ program: Program, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil,
-        input: String = ""
+        input: String? = nil, inputFile: String = "/dev/null"
     ) throws {
         words = [program.rawValue] + arguments
         files = "\(NSTemporaryDirectory())/etl-test-command.\(UUID().uuidString)"
         // A shell that becomes the command: posix_spawn alone can't change the folder everywhere.
-        let script = "cd \"$1\" && shift && exec \"$@\" >\"$0.out\" 2>\"$0.err\" <\"$0.in\""
-        try Data(input.utf8).write(to: URL(fileURLWithPath: files + ".in"))
-        let line = ["/bin/sh", "-c", script, files, directory ?? ".", try Self.path(program)] + arguments
+        let script = "cd \"$1\" && in=\"$2\" && shift 2 && exec \"$@\" >\"$0.out\" 2>\"$0.err\" <\"$in\""
+        if let input { try Data(input.utf8).write(to: URL(fileURLWithPath: files + ".in")) }
+        let source = input == nil ? inputFile : files + ".in"
+        let line = ["/bin/sh", "-c", script, files, directory ?? ".", source, try Self.path(program)] + arguments
         var variables = ProcessInfo.processInfo.environment
         for (name, value) in environment { variables[name] = value }
         let argv = line.map { strdup($0) }

@@ -215,6 +215,7 @@ public struct StepPlan: Sendable {
 
     public enum Kind: Sendable {
         case validate(fields: [FieldRule])
+        case validateSchema(SchemaPlan)
         case check(name: String, expression: ExpressionPlan, onFailure: OnFailure)
         case filter(ExpressionPlan)
         case lookup(table: String, key: ExpressionPlan, alias: String, onMissing: OnMissing)
@@ -229,6 +230,19 @@ public struct StepPlan: Sendable {
     public var name: String
     public var kind: Kind
     public var position: SourcePosition
+}
+
+/// A JSON Schema that records must be valid against, and all it refers to: read once, so that every thread compiles the same.
+public struct SchemaPlan: Sendable {
+    /// As written in the topology.
+    public var path: String
+    /// Absolute, `file:///…`.
+    public var uri: String
+    public var text: [UInt8]
+    /// Other files it refers to, by URI.
+    public var documents: [String: [UInt8]]
+    /// Whether `format` is a rule rather than a remark.
+    public var assertsFormat: Bool
 }
 
 /// A rule of `validate: {fields: …}`: JSON Schema's keywords of the same meaning, on one dotted path.

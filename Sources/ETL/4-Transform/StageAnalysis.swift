@@ -1,5 +1,6 @@
 internal import CEL
 internal import JSON
+internal import JSONSchema
 
 /// What a stage's steps do, in words of paths: which they read and write, and everything that is wrong with them.
 struct StageAnalysis {
@@ -40,6 +41,14 @@ struct StageAnalysis {
         if let expression = action.expression { action.reads += paths(of: expression, mustBeBool: action.isCondition) }
         switch action.kind {
         case .validate(let rules): rules.forEach { checkRule($0) }
+        case .schema(let plan, _):
+            do throws(SchemaProblems) {
+                let compiled = try StageSchema(plan)
+                action.kind = .schema(plan, compiled: compiled)
+                action.reads += compiled.fields.fields.map(\.path)
+            } catch {
+                for problem in error.problems { report(problem.code, "\(plan.path): \(problem.text)", at: step.position) }
+            }
         case .rename(let from, let to) where from.isStrictlyAbove(to) || to.isStrictlyAbove(from) || from == to:
             report(
                 "path.overlap", "'\(from.joined(separator: "."))' can't be renamed to '\(to.joined(separator: "."))'",

@@ -48,6 +48,14 @@ extension StageProgram {
         return written.contains { $0 | 0x20 == UInt8(ascii: "e") || $0 == UInt8(ascii: ".") } ? nil : written
     }
 
+    /// A value as JSON text; good until the next call.
+    mutating func jsonText(_ value: Value) -> UnsafeRawBufferPointer {
+        if value.flags & Value.Flags.raw != 0 { return value.bytes }
+        scratch.reset()
+        scratch.append(value, record: text)
+        return scratch.bytes
+    }
+
     /// A number's exact digits, for one read from the record `text`; good until the next call.
     mutating func numberText(_ value: Value) -> UnsafeRawBufferPointer { numberText(value, text) }
 

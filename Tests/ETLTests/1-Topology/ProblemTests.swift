@@ -1,3 +1,4 @@
+import Bytes
 import Kafka
 import Testing
 
@@ -45,7 +46,8 @@ import Testing
         .top("http: {listen: x}", "key.not_available 4:1 `http` of the topology is not available in this version"),
         .top("circuit_breaker: {}", "key.not_available 4:1"),
         .stage("    steps: [{explode: {field: a, as: b}}]", "key.not_available 7:14 `explode`"),
-        .stage("    steps: [{validate: {schema: s.json}}]", "key.not_available 7:25 `schema`"),
+        .stage("    steps: [{validate: {schema: s.json}}]", "file.missing 7:33 no schema can be read from `s.json`"),
+        .stage("    steps: [{validate: {fields: {a: {type: string}}, assert_format: true}}]", "rule.unfit 7:54 `assert_format`"),
         .top("lookups: {l: {key: k, jsonl: {path: x}}}", "lookup.unused", "key.not_available 4:23 `jsonl`"),
         .top("extractors: {e: {to: a, schedule: x, rest: {url: u}}}", "key.not_available 4:25", "key.not_available 4:38"),
         .load("{url: 'host=h', table: t}, s3: {}", "key.not_available 6:49", "key.conflict 6:49 `load` has `postgres` and `s3`"),

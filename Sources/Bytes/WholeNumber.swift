@@ -1,9 +1,9 @@
-internal import Bytes
+// Hot path: per record.
 
 /// What JSON Schema's `integer` and bounds need to know of a number's text (RFC 8259's grammar), exactly.
-enum WholeNumber {
+public enum WholeNumber {
     /// Whether the number has no fraction: `3`, `3.0` and `30e-1` have none.
-    static func isWhole(_ text: UnsafeRawBufferPointer) -> Bool {
+    public static func isWhole(_ text: UnsafeRawBufferPointer) -> Bool {
         var point = -1
         var last = -1  // the last digit that isn't 0
         var index = 0
@@ -30,7 +30,7 @@ enum WholeNumber {
     }
 
     /// The greatest Int64 not above the number; nil: there is none, or its digits are more than Int64 and a scale hold.
-    static func floor(_ text: UnsafeRawBufferPointer) -> Int64? {
+    public static func floor(_ text: UnsafeRawBufferPointer) -> Int64? {
         guard case .value(let unscaled, let scale) = DecimalText.exact(text) else { return nil }
         var whole = unscaled
         var rest = false
