@@ -19,7 +19,7 @@ extension StageProgram {
             guard case .lookup(let table, _, _, _) = step.kind, lookups[table] == nil else { continue }
             analysis.problems.append(Problem(code: "lookup.unknown", message: "there is no lookup '\(table)'", at: step.position))
         }
-        guard analysis.problems.isEmpty else { throw StageProblems(problems: analysis.problems) }
+        guard !analysis.problems.hasErrors else { throw StageProblems(problems: analysis.problems) }
         var assembly = StageAssembly(analysis, lookups: lookups)
         do throws(CELError) {
             for part in StageAction.parts(analysis.actions) where !analysis.actions.isEmpty { try assembly.add(part) }
