@@ -101,9 +101,10 @@ final class MemorySubscription {
         assign()
     }
 
-    /// Members that haven't polled for too long are out: their partitions are free for others at once.
+    /// Members that haven't polled for too long are out: their partitions are free for others at once. That holds for one that
+    /// hangs within a poll, too.
     func evict(polledBefore limit: Int64) -> Bool {
-        let late = members.filter { !$0.isPolling && $0.lastPollMs < limit }
+        let late = members.filter { $0.lastPollMs < limit }
         for member in late {
             leave(member)
             member.state = .evicted
@@ -149,7 +150,7 @@ final class MemorySubscription {
 
     /// When the first member that could be evicted would be.
     func nextEvictionMs(after intervalMs: Int64) -> Int64 {
-        members.filter { !$0.isPolling }.map { $0.lastPollMs + intervalMs + 1 }.min() ?? .max
+        members.map { $0.lastPollMs + intervalMs + 1 }.min() ?? .max
     }
 }
 
@@ -166,7 +167,7 @@ final class MemoryMember {
     let id: Int
     var state = State.out
     var target: Range<Int32> = 0..<0
-    var isPolling = false
+    /// When its last poll ended or, within a poll, when that is to end.
     var lastPollMs: Int64 = 0
 
     init(id: Int) { self.id = id }
