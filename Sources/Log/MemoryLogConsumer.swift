@@ -92,6 +92,7 @@ final class MemoryLogConsumer: LogConsumer {
             if !lost.isEmpty { unlocked { listener.lost(lost, consumer: self) } }
             return true
         case .out:
+            member.lastPollMs = max(member.lastPollMs, log.clock.nowMs)
             subscription.join(member)
             log.monitor.notifyAll()
             return true
