@@ -52,7 +52,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             if isDue { try flush() }
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
                 try flush()
-                if end.groupHasReached(context) { break }
+                // Dead letters may be owed, of records beyond the end, too: then it isn't over.
+                if resyncReason == nil, end.groupHasReached(context) { break }
             }
         }
         try flush()

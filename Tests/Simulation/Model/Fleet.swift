@@ -88,7 +88,8 @@ final class Fleet: @unchecked Sendable {
     private var processes: [Process] = []
     private var everybody: [Process] = []
     private var drained: Set<MemberKind> = []
-    private var goals: [MemberKind: [PartitionRange]] = [:]
+    /// Where each kind is done. What a zombie writes beyond that (at least once, it may) nobody has to read.
+    private(set) var goals: [MemberKind: [PartitionRange]] = [:]
     private var slots: [MemberKind: Int] = [:]
     private var started = 0
     private var isClear = false
@@ -146,12 +147,14 @@ final class Fleet: @unchecked Sendable {
     private func startLater(_ kind: MemberKind, _ slot: Int) {
         let ms = world.scheduler.random.one(of: [0, 20, 500, 3000])
         world.scheduler.after(ms: ms) { [self] in
-            if !drained.contains(kind), !world.scheduler.isAborting { start(kind, slot) }
+            if !world.scheduler.isAborting { start(kind, slot) }
         }
     }
 
+    /// Starts another in its place, unless there is one.
     func crashed(_ process: Process) {
-        if !process.isSuperseded { startLater(process.kind, process.slot) }
+        let isReplaced = processes.contains { $0 !== process && $0.kind == process.kind && $0.slot == process.slot && $0.isAlive }
+        if !isReplaced { startLater(process.kind, process.slot) }
     }
 
     /// It may have been taken for dead.
@@ -174,7 +177,7 @@ final class Fleet: @unchecked Sendable {
         world.note(process.name, error.map { "ends: \($0.code): \($0.message)" } ?? "has finished")
         if let error, !Self.mayEnd(with: error) { return world.fail("\(process.name) ended with \(error.code): \(error.message)") }
         if error == nil, !process.control.shouldStop { return finished(process.kind) }
-        if !process.isSuperseded { startLater(process.kind, process.slot) }
+        crashed(process)
         drain()
     }
 

@@ -42,7 +42,7 @@ package final class Simulation {
         let fleet = Fleet(world)
         fleet.begin()
         world.scheduler.run()
-        if world.failure == nil, let what = world.ledger.conclude() { world.fail(what) }
+        if world.failure == nil, let what = world.ledger.conclude(fleet.goals[.loader]) { world.fail(what) }
         fleet.tearDown()
         return Outcome(seed: seed, failure: world.failure, steps: world.scheduler.steps, digest: world.scheduler.digest)
     }
