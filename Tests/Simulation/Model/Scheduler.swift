@@ -113,6 +113,9 @@ final class Scheduler: @unchecked Sendable {
         task.isWaiting = false
     }
 
+    /// Time passes while no task is there.
+    func pass(ms: Int64) { nowMs += ms }
+
     /// Whoever watches looks again.
     func changed() { changes += 1 }
 

@@ -42,6 +42,8 @@ package final class Simulation {
         let fleet = Fleet(world)
         fleet.begin()
         world.scheduler.run()
+        // What crashed processes left open has ended by then, and hides nothing any more.
+        world.scheduler.pass(ms: 60_000)
         if world.failure == nil, let what = world.ledger.conclude(fleet.goals[.loader]) { world.fail(what) }
         fleet.tearDown()
         return Outcome(seed: seed, failure: world.failure, steps: world.scheduler.steps, digest: world.scheduler.digest)
