@@ -6,7 +6,10 @@ final class MemorySession {
     let transactionalId: String?
     let timeoutMs: Int64
     var isOpen = false
+    /// Committed; readers don't see it yet.
+    var isEnding = false
     var isFenced = false
+    /// When the open transaction times out, or the ending one is completed.
     var expiresMs: Int64 = .max
     /// Partitions that hold records of the open transaction.
     var touched: [(topic: MemoryTopic, partition: MemoryPartition)] = []
@@ -42,6 +45,10 @@ final class MemoryLogProducer: LogProducer {
         defer { log.monitor.leave() }
         try check()
         guard !session.isOpen else { throw wrongState("begin", "one is open already") }
+        while session.isEnding {
+            try log.wait(untilMs: .max)
+            try check()
+        }
         try waitForRoom()
         log.opened(session)
     }

@@ -33,9 +33,9 @@ struct DataSet {
         var rows: [Row] = []
         var files: [String] = []
         let keys = random.within(1...6)
-        for _ in 0..<random.within(2...9) {
+        for _ in 0..<random.within(2...12) {
             var text = "n,k,bad\n"
-            for row in 1...random.within(1...6) {
+            for row in 1...random.within(1...8) {
                 let number = rows.count
                 let fate = Self.fate(&random)
                 let key = fate == .keyless ? "" : "k\(random.below(keys))"

@@ -23,6 +23,8 @@ struct Weather {
     var retryMaxMs: Int
     /// A member that isn't heard of for longer loses its partitions.
     var sessionMs: Int
+    /// How long after a commit readers see it.
+    var commitDelayMs: Int
     /// Records a poll gives at most.
     var pollRecords: Int
 
@@ -59,6 +61,7 @@ struct Weather {
         retryInitialMs = random.one(of: [1, 50])
         retryMaxMs = random.one(of: [100, 400])
         sessionMs = random.one(of: [400, 2000])
+        commitDelayMs = random.one(of: [0, 5, 100])
         pollRecords = random.one(of: [1, 4, 1000])
         crash = rate(&random, [3, 10, 25])
         freeze = rate(&random, [3, 10, 30])
@@ -74,7 +77,7 @@ struct Weather {
         sinkFails = rate(&random, [10, 60])
         sinkConflicts = rate(&random, [10, 60])
         late = random.one(of: [0, 300, 700])
-        faultSteps = random.one(of: [60, 200, 400, 700])
+        faultSteps = random.one(of: [100, 300, 700, 1500])
     }
 }
 

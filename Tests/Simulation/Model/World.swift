@@ -25,7 +25,7 @@ final class World: @unchecked Sendable {
         self.plan = plan
         self.trace = trace
         scheduler = Scheduler(random)
-        log = MemoryLog(clock: BrokerClock(scheduler), maxPollIntervalMs: Int64(weather.sessionMs))
+        log = MemoryLog(clock: BrokerClock(scheduler), maxPollIntervalMs: Int64(weather.sessionMs), commitDelayMs: Int64(weather.commitDelayMs))
         postgres = Postgres(scheduler)
         let topics = Topics(plan)
         _ = try log.create(topics: [
