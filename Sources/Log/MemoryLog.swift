@@ -25,6 +25,7 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
     /// Committed, but not to be seen yet.
     private var endingSessions: [MemorySession] = []
     private var lastMember = 0
+    private var lastWrite: Int64 = 0
     private var lastSession: Int32 = 0
     private var isShutDown = false
 
@@ -250,15 +251,24 @@ extension MemoryLog {
             trim(topic)
         }
         session.touched.removeAll(keepingCapacity: true)
-        for (subscription, offset) in session.offsets {
+        for (subscription, offset, writtenAt) in session.offsets {
             subscription.pending[Int(offset.partition)] -= 1
-            if !aborted { commit(offset, to: subscription) }
+            if !aborted { commit(offset, to: subscription, writtenAt: writtenAt) }
         }
         session.offsets.removeAll(keepingCapacity: true)
         monitor.notifyAll()
     }
 
-    func commit(_ offset: PartitionOffset, to subscription: MemorySubscription) {
+    /// The next place in the order in which a group's offsets are written down.
+    func nextWrite() -> Int64 {
+        lastWrite += 1
+        return lastWrite
+    }
+
+    /// Of two commits the one written down later counts, also where a transaction that was written to earlier ends later.
+    func commit(_ offset: PartitionOffset, to subscription: MemorySubscription, writtenAt: Int64) {
+        guard writtenAt > subscription.committedAt[Int(offset.partition)] else { return }
+        subscription.committedAt[Int(offset.partition)] = writtenAt
         subscription.committed[Int(offset.partition)] = offset.offset
         subscription.topic.consume(subscription.topic.partitions[Int(offset.partition)])
     }

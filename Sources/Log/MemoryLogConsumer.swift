@@ -199,7 +199,7 @@ final class MemoryLogConsumer: LogConsumer {
         defer { log.monitor.leave() }
         try log.checkRunning()
         try checkMembership(of: offsets, .fenced)
-        for offset in offsets { log.commit(offset, to: subscription) }
+        for offset in offsets { log.commit(offset, to: subscription, writtenAt: log.nextWrite()) }
         log.monitor.notifyAll()
     }
 

@@ -13,8 +13,8 @@ final class MemorySession {
     var expiresMs: Int64 = .max
     /// Partitions that hold records of the open transaction.
     var touched: [(topic: MemoryTopic, partition: MemoryPartition)] = []
-    /// Offsets the open transaction will commit.
-    var offsets: [(subscription: MemorySubscription, offset: PartitionOffset)] = []
+    /// Offsets the open transaction will commit, and when they were written down.
+    var offsets: [(subscription: MemorySubscription, offset: PartitionOffset, writtenAt: Int64)] = []
 
     init(id: Int32, transactionalId: String?, timeoutMs: Int64) {
         self.id = id
@@ -131,9 +131,10 @@ final class MemoryLogProducer: LogProducer {
             }
             if let at {
                 session.offsets[at].offset = offset
+                session.offsets[at].writtenAt = log.nextWrite()
             } else {
                 consumer.subscription.pending[Int(offset.partition)] += 1
-                session.offsets.append((consumer.subscription, offset))
+                session.offsets.append((consumer.subscription, offset, log.nextWrite()))
             }
         }
     }

@@ -72,6 +72,8 @@ final class MemorySubscription {
     unowned let topic: MemoryTopic
     /// By partition; -1: none.
     var committed: [Int64]
+    /// By partition: when that offset was written down.
+    var committedAt: [Int64]
     /// Transactions that will commit an offset of the partition, or not: until then its committed offset isn't stable.
     var pending: [Int]
     /// Grows with every join and leave.
@@ -83,6 +85,7 @@ final class MemorySubscription {
         self.group = group
         self.topic = topic
         committed = Array(repeating: -1, count: topic.partitions.count)
+        committedAt = Array(repeating: 0, count: topic.partitions.count)
         pending = Array(repeating: 0, count: topic.partitions.count)
         owners = Array(repeating: nil, count: topic.partitions.count)
     }

@@ -84,11 +84,15 @@ struct MemoryLogTests {
         try producer.begin()
         #expect(clock.nowMs == before + 50)
         #expect(try consumer.consumer.committed([0]) == [0])
+        try producer.sendOffsets([.init(partition: 0, offset: 1)], of: consumer.consumer)
+        try consumer.consumer.commit([.init(partition: 0, offset: 2)], wait: true)
         try producer.send(["y"])
         try producer.commit()
         // A new producer of the id waits for it, too.
         _ = try log.makeProducer(ProducerOptions(topics: ["t"], transactionalId: "p"))
         #expect(try log.makeReader(topic: "t").values(0, 0, .max) == ["x", "y"])
+        // Written down before the other commit, it doesn't take that back, though it ended later.
+        #expect(try consumer.consumer.committed([0]) == [2])
     }
 
     @Test func aMemberThatHangsInAPollLosesItsPartitionsToo() throws {

@@ -51,7 +51,7 @@ struct DataSet {
         raw = sequence { $0 != .unreadable && $0 != .keyless }
         out = sequence { $0 != .unreadable && $0 != .keyless && $0 != .againstTheRule }
         guard mkdir(self.folder, 0o755) == 0 || errno == EEXIST else { throw SimulationError("can't make folder \(self.folder)") }
-        for (number, text) in files.enumerated() { try write(text, to: "\(self.folder)/\(number).csv") }
+        for (number, text) in files.enumerated() { try write(text, to: "\(self.folder)/\(10 + number).csv") }
     }
 
     private static func fate(_ random: inout Random) -> Fate {
