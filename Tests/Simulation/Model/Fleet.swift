@@ -184,7 +184,8 @@ final class Fleet: @unchecked Sendable {
     /// Errors that end a process because something outside it is wrong: whoever runs it starts it again.
     private static func mayEnd(with error: ETLError) -> Bool {
         error.code.hasPrefix("sim.") || error.status == .unreachable
-            || ["extract.fenced", "log.fenced", "log.not_owner", "log.transaction_state", "stage.rewind", "postgres.fenced"].contains(error.code)
+            || ["extract.fenced", "log.fenced", "log.not_owner", "log.transaction_state", "stage.rewind", "postgres.fenced"]
+                .contains(error.code)
     }
 
     private func finished(_ kind: MemberKind) {

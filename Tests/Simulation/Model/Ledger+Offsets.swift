@@ -16,7 +16,9 @@ extension Ledger {
         let before = committed[group] ?? [:]
         for offset in offsets {
             let stood = before[offset.partition] ?? 0
-            if offset.offset < stood { blame("\(group): partition \(offset.partition) went back from \(stood) to \(offset.offset)") }
+            if offset.offset < stood {
+                blame("\(group): partition \(offset.partition) went back from \(stood) to \(offset.offset)")
+            }
             committed[group, default: [:]][offset.partition] = offset.offset
         }
         _ = inspect()
@@ -30,10 +32,14 @@ extension Ledger {
             if group == stageGroup {
                 duty.numbers += passed.map(\.number)
             } else {
-                duty.letters += passed.filter { isRejected($0.number) }.map { Place(partition: offset.partition, offset: $0.offset) }
+                duty.letters += passed.filter { isRejected($0.number) }.map {
+                    Place(partition: offset.partition, offset: $0.offset)
+                }
                 let next = postgres.offsets[offset.partition]?.next ?? 0
                 if let ahead = passed.first(where: { $0.offset >= next }) {
-                    blame("\(group): stands at \(offset.partition)@\(offset.offset), but Postgres at \(next), without record \(ahead.number)")
+                    blame(
+                        "\(group): stands at \(offset.partition)@\(offset.offset), but Postgres at \(next), without record \(ahead.number)"
+                    )
                 }
             }
         }
@@ -51,7 +57,9 @@ extension Ledger {
     func settleDuties() {
         duties.removeAll { duty in
             let views = duty.group == stageGroup ? [out, stageLetters] : [loadLetters]
-            guard zip(views, duty.ends).allSatisfy({ view, ends in zip(view.ends, ends).allSatisfy { $0 >= $1 } }) else { return false }
+            guard zip(views, duty.ends).allSatisfy({ view, ends in zip(view.ends, ends).allSatisfy { $0 >= $1 } }) else {
+                return false
+            }
             for number in duty.numbers where !isDone(number) {
                 blame("\(duty.group): its offsets are past record \(number), whose output isn't there")
             }

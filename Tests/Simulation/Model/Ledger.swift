@@ -86,8 +86,12 @@ final class Ledger {
 
     private func seeExtractLetter(_ record: LogRecord) {
         let topic = topics.extractDead
-        guard let number = firstNumber(record.value), let row = data.row(number) else { return blame("\(topic): a record has no number") }
-        if row.fate != .unreadable && row.fate != .keyless { blame("\(topic): row \(number) is there, which nothing is wrong with") }
+        guard let number = firstNumber(record.value), let row = data.row(number) else {
+            return blame("\(topic): a record has no number")
+        }
+        if row.fate != .unreadable && row.fate != .keyless {
+            blame("\(topic): row \(number) is there, which nothing is wrong with")
+        }
         if !extractDead.insert(number).inserted { blame("\(topic): row \(number) is there twice") }
         let letter = Letter(record)
         if letter.row != row.rowInFile { blame("\(topic): row \(number) is called row \(letter.row ?? -1), not \(row.rowInFile)") }
@@ -95,19 +99,24 @@ final class Ledger {
 
     private func seeStageLetter(_ record: LogRecord) {
         let topic = topics.stageDead
-        guard let number = firstNumber(record.value), let row = data.row(number) else { return blame("\(topic): a record has no number") }
+        guard let number = firstNumber(record.value), let row = data.row(number) else {
+            return blame("\(topic): a record has no number")
+        }
         let letter = Letter(record)
         if row.fate != .againstTheRule { blame("\(topic): record \(number) is there, with code \(letter.code)") }
         if !stageDead.insert(number).inserted, isExactlyOnce { blame("\(topic): record \(number) is there twice") }
         if letter.step != "rule" || letter.topic != topics.raw || letter.place != rawPlaces[number] {
-            blame("\(topic): record \(number) says step \(letter.step), \(letter.topic) \(letter.place.map { "\($0)" } ?? "nowhere")")
+            blame(
+                "\(topic): record \(number) says step \(letter.step), \(letter.topic) \(letter.place.map { "\($0)" } ?? "nowhere")")
         }
         checkAtomic(number, topic)
     }
 
     private func seeLoadLetter(_ record: LogRecord) {
         let topic = topics.loadDead
-        guard let number = firstNumber(record.value), let row = data.row(number) else { return blame("\(topic): a record has no number") }
+        guard let number = firstNumber(record.value), let row = data.row(number) else {
+            return blame("\(topic): a record has no number")
+        }
         let letter = Letter(record)
         guard let place = letter.place, out.number(at: place) == number else {
             return blame("\(topic): record \(number) says it is from \(letter.place.map { "\($0)" } ?? "nowhere"), where it isn't")

@@ -120,7 +120,10 @@ final class ProcessConsumer: LogConsumer {
         let batch = try inner.poll(timeoutMs: timeoutMs, maxRecords: min(maxRecords, world.weather.pollRecords))
         guard process.isAlive else { throw .crashed }
         if !batch.records.isEmpty || !batch.ends.isEmpty {
-            world.note(process.name, "got \(batch.records.map { "\($0.partition)@\($0.offset)" }), ends \(batch.ends.map { "\($0.partition)@\($0.offset)" })")
+            world.note(
+                process.name,
+                "got \(batch.records.map { "\($0.partition)@\($0.offset)" }), ends \(batch.ends.map { "\($0.partition)@\($0.offset)" })"
+            )
         }
         return batch
     }

@@ -76,7 +76,9 @@ struct KeyOrder {
     mutating func see(_ number: Int, _ key: String) -> String? {
         let sequence = expected[key] ?? []
         let count = seen[key] ?? 0
-        guard let index = sequence.firstIndex(of: number) else { return "record \(number) is there with key '\(key)', where none should be" }
+        guard let index = sequence.firstIndex(of: number) else {
+            return "record \(number) is there with key '\(key)', where none should be"
+        }
         if index == count {
             seen[key] = count + 1
             return nil

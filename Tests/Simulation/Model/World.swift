@@ -25,14 +25,16 @@ final class World: @unchecked Sendable {
         self.plan = plan
         self.trace = trace
         scheduler = Scheduler(random)
-        log = MemoryLog(clock: BrokerClock(scheduler), maxPollIntervalMs: Int64(weather.sessionMs), commitDelayMs: Int64(weather.commitDelayMs))
+        log = MemoryLog(
+            clock: BrokerClock(scheduler), maxPollIntervalMs: Int64(weather.sessionMs), commitDelayMs: Int64(weather.commitDelayMs))
         postgres = Postgres(scheduler)
         let topics = Topics(plan)
-        _ = try log.create(topics: [
-            NewTopic(name: topics.raw, partitions: Int32(weather.rawPartitions)),
-            NewTopic(name: topics.out, partitions: Int32(weather.outPartitions)),
-            NewTopic(name: plan.checkpointTopic, partitions: 1, properties: ["cleanup.policy": "compact"]),
-        ] + topics.dead.map { NewTopic(name: $0, partitions: 2) })
+        _ = try log.create(
+            topics: [
+                NewTopic(name: topics.raw, partitions: Int32(weather.rawPartitions)),
+                NewTopic(name: topics.out, partitions: Int32(weather.outPartitions)),
+                NewTopic(name: plan.checkpointTopic, partitions: 1, properties: ["cleanup.policy": "compact"]),
+            ] + topics.dead.map { NewTopic(name: $0, partitions: 2) })
         for topic in [topics.raw, topics.out] + topics.dead { try log.retain(topic: topic) }
         ledger = try Ledger(log, data, topics, plan, isExactlyOnce: weather.isExactlyOnce)
         postgres.onCommit = { [unowned self] transaction in
