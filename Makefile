@@ -1,12 +1,17 @@
 # make run     throw-away Kafka and PostgreSQL, the orders topology over its CSV files, and what became of them (KEEP=1 keeps both)
 # make test    every test, real services included; closes with `N passed, N failed`
 # make chaos   kills the pipeline for some minutes and counts (CHAOS="--seed 7 --records 1000000 --kills 100")
+# make simulate  the real loops against seeded crashes and failures, on a virtual clock (SEEDS=10000 FROM=1 TRACE=1)
 # make bench   the workloads of Benchmarks/README.md beside their rivals
 # make build, make fmt, make clean
-.PHONY: run test chaos bench build setup fmt clean
+.PHONY: run test chaos simulate bench build setup fmt clean
 
 # What `make chaos` does unless told otherwise: on the librdkafka of Debian, then once more on the newer one.
 CHAOS ?= --records 200000 --kills 36 --with-broker-crash --with-postgres-crash
+
+# Which seeds `make simulate` runs.
+FROM ?= 1
+SEEDS ?= 10000
 
 run: build
 	@scripts/run $(if $(KEEP),--keep)
@@ -17,6 +22,10 @@ test: setup
 chaos: build
 	@.venv/bin/python Tests/chaos/chaos.py $(CHAOS) --library debian
 	@.venv/bin/python Tests/chaos/chaos.py $(CHAOS) --library new
+
+simulate:
+	@swift build -c release --product simulate
+	@.build/release/simulate --from=$(FROM) --seeds=$(SEEDS) $(if $(TRACE),--trace)
 
 bench: build
 	@Benchmarks/run $(WORK)

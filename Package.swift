@@ -50,6 +50,11 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CRE2", cxxSettings: [.define("NDEBUG")], linkerSettings: [.linkedLibrary("re2")]),
 
+        // Seeded simulation of the engine's loops; `make simulate`.
+        .target(name: "Simulation", dependencies: ["ETL", "Log", "Bytes"], path: "Tests/Simulation/Model", swiftSettings: swift),
+        .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/simulate", swiftSettings: swift),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Tests", swiftSettings: swift),
+
         // Tests, in folders that mirror the sources.
         .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: swift),

@@ -6,12 +6,15 @@ final class MemorySession {
     let transactionalId: String?
     let timeoutMs: Int64
     var isOpen = false
+    /// Committed; readers don't see it yet.
+    var isEnding = false
     var isFenced = false
+    /// When the open transaction times out, or the ending one is completed.
     var expiresMs: Int64 = .max
     /// Partitions that hold records of the open transaction.
     var touched: [(topic: MemoryTopic, partition: MemoryPartition)] = []
-    /// Offsets the open transaction will commit.
-    var offsets: [(subscription: MemorySubscription, offset: PartitionOffset)] = []
+    /// Offsets the open transaction will commit, and when they were written down.
+    var offsets: [(subscription: MemorySubscription, offset: PartitionOffset, writtenAt: Int64)] = []
 
     init(id: Int32, transactionalId: String?, timeoutMs: Int64) {
         self.id = id
@@ -42,6 +45,10 @@ final class MemoryLogProducer: LogProducer {
         defer { log.monitor.leave() }
         try check()
         guard !session.isOpen else { throw wrongState("begin", "one is open already") }
+        while session.isEnding {
+            try log.wait(untilMs: .max)
+            try check()
+        }
         try waitForRoom()
         log.opened(session)
     }
@@ -142,9 +149,10 @@ final class MemoryLogProducer: LogProducer {
             }
             if let at {
                 session.offsets[at].offset = offset
+                session.offsets[at].writtenAt = log.nextWrite()
             } else {
                 subscription.pending[Int(offset.partition)] += 1
-                session.offsets.append((subscription, offset))
+                session.offsets.append((subscription, offset, log.nextWrite()))
             }
         }
     }

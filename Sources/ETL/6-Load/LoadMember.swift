@@ -6,11 +6,13 @@ package import Log
 /// with the dead letters of the rows that were refused. Whatever goes wrong with a service has one answer, `resync`: what is
 /// buffered is given up, positions are read from Postgres again, dead letters whose transaction a failure cut off are sent,
 /// and the partitions are read again from there.
-package final class LoadMember: AssignmentListener {
+///
+/// Generic over the sink, so that a record's way into Postgres has no existential.
+package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     let context: MemberContext
     let stage: StagePlan
     private let plan: PostgresPlan
-    private var sink: PostgresSink
+    private var sink: Sink
     private let deadTopic: String
     private var consumer: (any LogConsumer)?
     private var producer: (any LogProducer)?
@@ -28,14 +30,11 @@ package final class LoadMember: AssignmentListener {
     private var resyncReason: String?
     private var callbackFailure: ETLError?
 
-    package init(context: MemberContext, stage: StagePlan, sink plan: PostgresPlan) {
+    package init(context: MemberContext, stage: StagePlan, plan: PostgresPlan, sink: consuming Sink) {
         self.context = context
         self.stage = stage
         self.plan = plan
-        // A log in memory starts at offset 0 with each process: its offsets are told apart from Kafka's, and
-        // forgotten at the start.
-        let group = context.plan.group(of: stage) + (context.log is MemoryLog ? " in memory" : "")
-        sink = PostgresSink(plan: plan, group: group, topic: stage.from)
+        self.sink = sink
         deadTopic = context.plan.deadLetterTopic(of: stage.name)
     }
 
@@ -53,7 +52,8 @@ package final class LoadMember: AssignmentListener {
             if isDue { try flush() }
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
                 try flush()
-                if end.groupHasReached(context) { break }
+                // Dead letters may be owed, of records beyond the end, too: then it isn't over.
+                if resyncReason == nil, end.groupHasReached(context) { break }
             }
         }
         try flush()
@@ -87,7 +87,7 @@ package final class LoadMember: AssignmentListener {
         return sink.rows + rejectedHere.count >= plan.batchRows || sink.bytes + rejectedBytes >= Self.batchBytesMax
             || context.clock.nowMs() - since >= Int64(plan.batchMs)
     }
-    private static let batchBytesMax = 32 << 20
+    private static var batchBytesMax: Int { 32 << 20 }
     /// A poll's records are all appended before the buffer is looked at; small enough for large records not to pile up.
     private var pollRecordsMax: Int { Swift.max(1, Swift.min(2000, plan.batchRows - sink.rows)) }
 
@@ -474,5 +474,14 @@ package final class LoadMember: AssignmentListener {
         consumer = nil
         closeProducer()
         sink.disconnect()
+    }
+}
+
+extension LoadMember where Sink: ~Copyable, Sink == PostgresSink {
+    package convenience init(context: MemberContext, stage: StagePlan, sink plan: PostgresPlan) {
+        // A log in memory starts at offset 0 with each process: its offsets are told apart from Kafka's, and
+        // forgotten at the start.
+        let group = context.plan.group(of: stage) + (context.log is MemoryLog ? " in memory" : "")
+        self.init(context: context, stage: stage, plan: plan, sink: PostgresSink(plan: plan, group: group, topic: stage.from))
     }
 }
