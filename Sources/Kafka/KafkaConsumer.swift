@@ -20,6 +20,7 @@ public final class KafkaConsumer: LogConsumer {
     /// An error that came after records which had to be handed out first.
     private var pendingError: LogError?
     private var isClosed = false
+    public private(set) var isMember = false
 
     init(_ log: KafkaLog, _ options: ConsumerOptions) throws(LogError) {
         topic = options.topic
@@ -47,6 +48,7 @@ public final class KafkaConsumer: LogConsumer {
     public var lastError: LogError? { client.voice.lastError }
     /// False while no broker can be reached.
     public var isConnected: Bool { client.voice.isConnected }
+    public var unreachable: LogError? { client.voice.isConnected ? nil : client.voice.lastError }
     /// Records that came for partitions that weren't assigned any more, since the start. They were dropped.
     public var droppedRecords: Int { batch.dropped }
 
@@ -170,6 +172,7 @@ public final class KafkaConsumer: LogConsumer {
             if error.rawValue != 0 { throw KafkaErrors.error(error, what) }
         }
         assigned += partitions
+        isMember = true
         batch.setAssigned(assigned)
     }
 

@@ -4,6 +4,8 @@ package import Log
 package struct BatchReport {
     package var counts = Counters.Batch()
     private var rejections: [RecordsRejected] = []
+    /// Partitions that were held, which becomes known when the dead letters that led to it are committed.
+    package var pauses: [PausedPartitions.Pause] = []
 
     package init() {}
 
@@ -12,8 +14,10 @@ package struct BatchReport {
         if let same = rejections.firstIndex(where: { $0.code == failure.code && $0.step == failure.step }) {
             rejections[same].count += 1
         } else if rejections.count < 20 {
-            rejections.append(RecordsRejected(stage: "", step: failure.step, code: failure.code, reason: failure.message, topic: "",
-                                              partition: record.partition, offset: record.offset, count: 1))
+            rejections.append(
+                RecordsRejected(
+                    stage: "", step: failure.step, code: failure.code, reason: failure.message, topic: "",
+                    partition: record.partition, offset: record.offset, count: 1))
         }
     }
 
@@ -25,13 +29,14 @@ package struct BatchReport {
             rejection.stage = stage
             rejection.topic = topic
             context.emit(rejection)
-            context.counters.add(Counters.Rejection(
-                code: rejection.code, step: rejection.step, reason: rejection.reason,
-                place: "\(topic)[\(rejection.partition)]@\(rejection.offset)", count: rejection.count))
+            context.counters.add(
+                Counters.Rejection(
+                    code: rejection.code, step: rejection.step, reason: rejection.reason,
+                    place: "\(topic)[\(rejection.partition)]@\(rejection.offset)", count: rejection.count))
         }
+        for pause in pauses { context.telemetry.paused.add(pause) }
         if counts.repeated > 0 { context.emit(RepeatsDropped(stage: stage, topic: topic, count: counts.repeated)) }
-        counts = Counters.Batch()
-        rejections.removeAll(keepingCapacity: true)
+        discard()
         publishedRepeats = repeats
     }
 
@@ -39,6 +44,7 @@ package struct BatchReport {
     package mutating func discard() {
         counts = Counters.Batch()
         rejections.removeAll(keepingCapacity: true)
+        pauses.removeAll()
     }
 
     private var publishedRepeats: Int64 = 0

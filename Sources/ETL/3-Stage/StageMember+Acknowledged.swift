@@ -61,7 +61,8 @@ extension StageMember {
                 guard error.kind == .retriable, !givesUp(error, attempts: backoff.attempts, sinceMs: startedMs) else {
                     return try recoverAtLeastOnce(error)
                 }
-                context.pause(ms: backoff.next())
+                context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs())
+                awaitKafka(ms: backoff.next())
             }
         }
     }
@@ -71,6 +72,7 @@ extension StageMember {
         if !ours.isEmpty { try clients.consumer.commit(ours, wait: wait) }
         if wait { positions.markCommitted(ours) }
         failures.reset()
+        noteCommit()
         pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
     }
 
@@ -88,10 +90,13 @@ extension StageMember {
             context.emit(ClientFailed(member: stage.name, error: error, reaction: "new clients from the last commit"))
             if context.control.shouldStop, error.kind == .retriable || backoff.attempts > 0 { throw ETLError(error) }
             do {
-                return try rebuildClients()
+                try rebuildClients()
+                context.telemetry.kafka.answered()
+                return
             } catch let next {
                 error = next
-                context.pause(ms: backoff.next())
+                if next.kind == .retriable { context.telemetry.kafka.failed(next.message, nowMs: context.clock.nowMs()) }
+                awaitKafka(ms: backoff.next())
             }
         }
     }

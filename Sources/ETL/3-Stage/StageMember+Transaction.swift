@@ -86,6 +86,42 @@ extension StageMember {
         context.control.shouldStop && error.kind != .abortable && (attempts > 3 || context.clock.nowMs() - sinceMs > 5000)
     }
 
+    /// Waits between tries of what Kafka is away for, longer once its circuit is open. Nothing is read meanwhile, but polling goes
+    /// on, so that the group sees a living member.
+    func awaitKafka(ms: Int64) {
+        var ms = ms
+        let state = machine.state
+        repeat {
+            if isInCallback || clients == nil { context.pause(ms: ms) } else { keepMembership(ms: ms) }
+            guard !context.control.shouldStop, machine.state == state else { return }
+            guard !isInCallback, case .wait(let left) = context.telemetry.kafka.permit(nowMs: context.clock.nowMs()) else { return }
+            ms = min(left, 1000)
+        } while true
+    }
+
+    private func keepMembership(ms: Int64) {
+        guard let consumer = clients?.consumer else { return }
+        let endMs = context.clock.nowMs() + max(ms, 1)
+        let state = machine.state
+        do {
+            try pauses.pauseAll(consumer, positions)
+            repeat {
+                let batch = try consumer.poll(timeoutMs: Int32(clamping: min(max(endMs - context.clock.nowMs(), 1), 100)), maxRecords: 1)
+                pauses.drop(batch)
+            } while context.clock.nowMs() < endMs && !context.control.shouldStop && machine.state == state
+        } catch {
+            if error.kind != .retriable { pollError = pollError ?? error }
+            context.pause(ms: endMs - context.clock.nowMs())
+        }
+    }
+
+    /// Everything processed so far is committed.
+    func noteCommit() {
+        context.telemetry.kafka.succeeded(nowMs: context.clock.nowMs())
+        windows.settle()
+        context.show(positions)
+    }
+
     /// Feeds the machine an event and performs its actions until it asks for none.
     private func perform(_ event: TransactionMachine.Event, _ cause: LogError? = nil) throws(ETLError) {
         var cause = cause
@@ -104,6 +140,7 @@ extension StageMember {
                 let isFinal = action == .begin
                 try execute(action)
                 cause = nil
+                if action == .rebuild { context.telemetry.kafka.answered() }
                 if isFinal { return }
                 action = machine.on(.done)
             } catch {
@@ -115,7 +152,12 @@ extension StageMember {
                         "\(error.message); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
                 }
                 let delay = backoff.next()
-                if error.kind == .retriable, action != .rebuild { context.pause(ms: delay) }
+                guard error.kind == .retriable else { continue }
+                context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs())
+                let state = machine.state
+                awaitKafka(ms: action == .rebuild ? 0 : delay)
+                // A rebalance came in between, and has decided what becomes of the transaction.
+                if machine.state != state { return }
             }
         }
     }
@@ -127,6 +169,7 @@ extension StageMember {
         case .nothing, .stop, .rebuild: break
         case .begin: try clients.producer.begin()
         case .sendOffsets:
+            commitStartedNs = monotonicNs()
             let offsets = positions.uncommitted()
             if !offsets.isEmpty { try clients.producer.sendOffsets(offsets, of: clients.consumer) }
             inTransaction = offsets
@@ -134,10 +177,17 @@ extension StageMember {
             try clients.producer.commit()
             failures.reset()
             positions.markCommitted(inTransaction)
+            context.telemetry.countTransaction(committed: true)
+            context.telemetry.commitSeconds.observe(nanoseconds: monotonicNs() &- commitStartedNs)
+            noteCommit()
             pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
-        case .abort: try clients.producer.abort()
+        case .abort:
+            try clients.producer.abort()
+            context.telemetry.countTransaction(committed: false)
         case .rewind:
             pending.discard()
+            windows.forgetAll()
+            pauses.markStale()
             guard let targets = positions.rewind() else {
                 throw LogError(.fatal, code: "stage.rewind", "a partition without a commit can only be read again by a new client")
             }
