@@ -21,7 +21,7 @@ let package = Package(
         // The commands: thin, one file per verb.
         .executableTarget(name: "etl", dependencies: ["ETL", "Command"], swiftSettings: swift),
         .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
-        .target(name: "Command", dependencies: ["ETL"], swiftSettings: swift),
+        .target(name: "Command", dependencies: ["ETL", "HTTPServer"], swiftSettings: swift),
 
         // The engine.
         .target(
@@ -61,8 +61,12 @@ let package = Package(
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command", "TestServices"], swiftSettings: swift),
-        .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
-        .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
+        .testTarget(
+            name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"],
+            swiftSettings: swift),
+        .testTarget(
+            name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"],
+            swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

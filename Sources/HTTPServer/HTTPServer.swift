@@ -45,7 +45,7 @@ public final class HTTPServer: Sendable {
     }
 
     /// What the library's thread needs.
-    private final class Box: Sendable {
+    fileprivate final class Box: Sendable {
         let handler: @Sendable (HTTPRequest) -> HTTPResponse
         let bodyBytes: Int
         let words = Mutex("")
@@ -57,7 +57,7 @@ public final class HTTPServer: Sendable {
     }
 
     /// Of one request, between the calls that bring its body.
-    private final class Progress {
+    fileprivate final class Progress {
         var bodyBytes = 0
     }
 
@@ -75,8 +75,8 @@ public final class HTTPServer: Sendable {
             memory_bytes: options.headerBytes)
         errno = 0
         let started = etl_http_start(
-            address.pointee.ai_addr, address.pointee.ai_family == AF_INET6 ? 1 : 0, limits, certificate, key, answer, completed, log,
-            context.toOpaque())
+            address.pointee.ai_addr, address.pointee.ai_family == AF_INET6 ? 1 : 0, limits, certificate, key,
+            { answer($0, $1, $2, $3, $6, $7) }, { _, _, state, _ in forget(state) }, { keep($0, $1, $2) }, context.toOpaque())
         guard let started else {
             let reason = errno == 0 ? "" : String(cString: strerror(errno))
             let words = box.words.withLock { $0 }
@@ -92,10 +92,12 @@ public final class HTTPServer: Sendable {
 
     /// Finishes the answer in hand and closes every connection. Any thread but the handler's.
     public func stop() {
-        guard let handle = daemon.withLock({ handle in
-            defer { handle = nil }
-            return handle
-        }) else { return }
+        guard
+            let handle = daemon.withLock({ handle in
+                defer { handle = nil }
+                return handle
+            })
+        else { return }
         MHD_stop_daemon(handle.daemon)
         for text in handle.texts { free(text) }
         Unmanaged.passUnretained(box).release()
@@ -110,79 +112,80 @@ public final class HTTPServer: Sendable {
         guard status == 0, let found else { throw Failure(message: "\(host): \(String(cString: gai_strerror(status)))") }
         return found
     }
+}
 
-    // MARK: Called by the library
+// MARK: Called by the library, on its thread
 
-    private let answer: MHD_AccessHandlerCallback = { context, connection, url, method, _, _, size, state in
-        guard let context, let connection, let url, let method, let size, let state else { return MHD_NO }
-        let box = Unmanaged<Box>.fromOpaque(context).takeUnretainedValue()
-        guard let held = state.pointee else {
-            // The headers are there; the body follows with the next calls, unless it says that it will be too large.
-            let length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length").map { String(cString: $0) }
-            if let length, Int(length).map({ $0 > box.bodyBytes }) ?? true { return HTTPServer.refuseBody(box, connection) }
-            state.pointee = Unmanaged.passRetained(Progress()).toOpaque()
-            return MHD_YES
+/// First with the headers, then with each part of the body, then once more when all is there.
+private func answer(
+    _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?, _ url: UnsafePointer<CChar>?,
+    _ method: UnsafePointer<CChar>?, _ size: UnsafeMutablePointer<Int>?, _ state: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+) -> MHD_Result {
+    guard let context, let connection, let url, let method, let size, let state else { return .NO }
+    let box = Unmanaged<HTTPServer.Box>.fromOpaque(context).takeUnretainedValue()
+    guard let held = state.pointee else {
+        // A body that says it will be too large is refused before it comes.
+        let length = MHD_lookup_connection_value(connection, .HEADER_KIND, "Content-Length").map { String(cString: $0) }
+        if let length, Int(length).map({ $0 > box.bodyBytes }) ?? true {
+            return send(HTTPResponse(413, "{\"error\":\"the body is larger than \(box.bodyBytes) bytes\"}\n"), connection)
         }
-        let progress = Unmanaged<Progress>.fromOpaque(held).takeUnretainedValue()
-        if size.pointee > 0 {
-            // Nothing here wants a body: it is counted and forgotten.
-            progress.bodyBytes += size.pointee
-            size.pointee = 0
-            // In the middle of a body nothing can be answered: the connection is closed.
-            return progress.bodyBytes <= box.bodyBytes ? MHD_YES : MHD_NO
-        }
-        var parameters = Parameters()
-        withUnsafeMutablePointer(to: &parameters) { pointer in
-            _ = MHD_get_connection_values(
-                connection, MHD_GET_ARGUMENT_KIND,
-                { context, _, name, value in
-                    guard let list = context?.assumingMemoryBound(to: Parameters.self), let name else { return MHD_NO }
-                    list.pointee.found.append(
-                        HTTPRequest.Parameter(name: String(cString: name), value: value.map { String(cString: $0) } ?? ""))
-                    return list.pointee.found.count < 100 ? MHD_YES : MHD_NO
-                }, pointer)
-        }
-        let request = HTTPRequest(
-            method: String(cString: method), path: String(cString: url), query: parameters.found,
-            authorization: MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization").map { String(cString: $0) })
-        return HTTPServer.send(box.handler(request), connection)
+        state.pointee = Unmanaged.passRetained(HTTPServer.Progress()).toOpaque()
+        return .YES
     }
+    let progress = Unmanaged<HTTPServer.Progress>.fromOpaque(held).takeUnretainedValue()
+    if size.pointee > 0 {
+        // Nothing here wants a body: it is counted and forgotten.
+        progress.bodyBytes += size.pointee
+        size.pointee = 0
+        // In the middle of a body nothing can be answered: the connection is closed.
+        return progress.bodyBytes <= box.bodyBytes ? .YES : .NO
+    }
+    let request = HTTPRequest(
+        method: String(cString: method), path: String(cString: url), query: parameters(connection),
+        authorization: MHD_lookup_connection_value(connection, .HEADER_KIND, "Authorization").map { String(cString: $0) })
+    return send(box.handler(request), connection)
+}
 
-    private struct Parameters {
-        var found: [HTTPRequest.Parameter] = []
-    }
+private func forget(_ state: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) {
+    guard let held = state?.pointee else { return }
+    Unmanaged<HTTPServer.Progress>.fromOpaque(held).release()
+    state?.pointee = nil
+}
 
-    private let completed: MHD_RequestCompletedCallback = { _, _, state, _ in
-        guard let held = state?.pointee else { return }
-        Unmanaged<Progress>.fromOpaque(held).release()
-        state?.pointee = nil
-    }
+/// Keeps the library's last words, for the reason of a failed start; what clients do wrong later is theirs.
+private func keep(_ context: UnsafeMutableRawPointer?, _ format: UnsafePointer<CChar>?, _ arguments: CVaListPointer?) {
+    guard let context, let format, let arguments else { return }
+    var text = [CChar](repeating: 0, count: 512)
+    vsnprintf(&text, text.count, format, arguments)
+    let words = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let line = words.split(separator: "\n").joined(separator: " ")
+    Unmanaged<HTTPServer.Box>.fromOpaque(context).takeUnretainedValue().words.withLock { $0 = line }
+}
 
-    private let log: MHD_LogCallback = { context, format, arguments in
-        guard let context, let format, let arguments else { return }
-        var text = [CChar](repeating: 0, count: 512)
-        vsnprintf(&text, text.count, format, arguments)
-        let words = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let line = words.split(separator: "\n").joined(separator: " ")
-        // Kept for the reason of a failed start; what clients do wrong later is theirs.
-        Unmanaged<Box>.fromOpaque(context).takeUnretainedValue().words.withLock { $0 = line }
+private func parameters(_ connection: OpaquePointer) -> [HTTPRequest.Parameter] {
+    var found: [HTTPRequest.Parameter] = []
+    withUnsafeMutablePointer(to: &found) { pointer in
+        _ = MHD_get_connection_values(
+            connection, .GET_ARGUMENT_KIND,
+            { context, _, name, value in
+                guard let list = context?.assumingMemoryBound(to: [HTTPRequest.Parameter].self), let name else { return .NO }
+                list.pointee.append(
+                    HTTPRequest.Parameter(name: String(cString: name), value: value.map { String(cString: $0) } ?? ""))
+                return list.pointee.count < 100 ? .YES : .NO
+            }, pointer)
     }
+    return found
+}
 
-    private static func refuseBody(_ box: Box, _ connection: OpaquePointer) -> MHD_Result {
-        send(HTTPResponse(413, "{\"error\":\"the body is larger than \(box.bodyBytes) bytes\"}\n"), connection)
+private func send(_ response: HTTPResponse, _ connection: OpaquePointer) -> MHD_Result {
+    var body = response.body
+    let made = body.withUTF8 { bytes in
+        MHD_create_response_from_buffer(bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
     }
-
-    private static func send(_ response: HTTPResponse, _ connection: OpaquePointer) -> MHD_Result {
-        var body = response.body
-        let made = body.withUTF8 { bytes in
-            MHD_create_response_from_buffer(
-                bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), MHD_RESPMEM_MUST_COPY)
-        }
-        guard let made else { return MHD_NO }
-        defer { MHD_destroy_response(made) }
-        MHD_add_response_header(made, "Content-Type", response.contentType)
-        MHD_add_response_header(made, "Cache-Control", "no-store")
-        for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
-        return MHD_queue_response(connection, UInt32(response.status), made)
-    }
+    guard let made else { return .NO }
+    defer { MHD_destroy_response(made) }
+    MHD_add_response_header(made, "Content-Type", response.contentType)
+    MHD_add_response_header(made, "Cache-Control", "no-store")
+    for (name, value) in response.headers { MHD_add_response_header(made, name, value) }
+    return MHD_queue_response(connection, UInt32(response.status), made)
 }

@@ -12,6 +12,7 @@ struct Verb: Sendable {
 enum Main {
     static let verbs: [(name: String, verb: Verb)] = [
         ("run", runVerb), ("validate", validateVerb), ("list", listVerb), ("extract", extractVerb), ("topics", topicsVerb),
+        ("status", statusVerb), ("resume", resumeVerb),
     ]
 
     static func main() {

@@ -24,6 +24,12 @@ public struct HTTPPlan: Sendable {
     public var insecure = false
     public var tls: TLS?
 
+    public init(listen: ListenAddress, token: String? = nil, insecure: Bool = false) {
+        self.listen = listen
+        self.token = token
+        self.insecure = insecure
+    }
+
     /// Why it may not be started like this; nil: it may.
     public var refusal: String? {
         guard !listen.isLoopback, token == nil, !insecure else { return nil }
@@ -53,7 +59,9 @@ public struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
         } else if host.contains(":") {
             return nil
         }
-        guard !host.isEmpty, !host.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F || $0 == 0x5B || $0 == 0x5D }) else { return nil }
+        guard !host.isEmpty, !host.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F || $0 == 0x5B || $0 == 0x5D }) else {
+            return nil
+        }
         self.host = String(host)
         self.port = port
     }

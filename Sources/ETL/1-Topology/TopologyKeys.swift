@@ -147,7 +147,8 @@ struct DeadLetterSection: Sendable {
         "max_rate", .number(0...1), default: 0.5,
         "The share of failures among a partition's last records above which the stage pauses it; 0: at the first, 1: never.")
     static let window = DefaultKey(
-        "window", .integer(1...1_000_000), default: 1000, "How many last records that share is taken of. Less than `max_rate` of `window` failures never pause a partition.")
+        "window", .integer(1...1_000_000), default: 1000,
+        "How many last records that share is taken of. Less than `max_rate` of `window` failures never pause a partition.")
     static let maxAttempts = DefaultKey(
         "max_attempts", .integer(1...1000), default: 5, "How often a record may be replayed before it is parked.")
 

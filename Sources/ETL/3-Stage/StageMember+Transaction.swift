@@ -106,7 +106,8 @@ extension StageMember {
         do {
             try pauses.pauseAll(consumer, positions)
             repeat {
-                let batch = try consumer.poll(timeoutMs: Int32(clamping: min(max(endMs - context.clock.nowMs(), 1), 100)), maxRecords: 1)
+                let batch = try consumer.poll(
+                    timeoutMs: Int32(clamping: min(max(endMs - context.clock.nowMs(), 1), 100)), maxRecords: 1)
                 pauses.drop(batch)
             } while context.clock.nowMs() < endMs && !context.control.shouldStop && machine.state == state
         } catch {

@@ -23,7 +23,8 @@ package enum ResumeRequest {
             properties: ["cleanup.policy": "compact"])
         if case .failed(let error) = try log.create(topics: [topic]).first { throw error }
         let producer = try log.makeProducer(
-            ProducerOptions(topics: [plan.controlTopic], transactionalId: nil, memoryBytes: 1 << 20, clientId: "etl.\(plan.name).resume"))
+            ProducerOptions(
+                topics: [plan.controlTopic], transactionalId: nil, memoryBytes: 1 << 20, clientId: "etl.\(plan.name).resume"))
         defer { producer.close() }
         var batch = OutputBatch(capacity: 1)
         batch.append(

@@ -110,7 +110,10 @@ package struct CircuitOpened: Event {
             + "partitions, nothing is lost; tried again every \(restMs) ms. \(reason)"
     }
     package var fields: [(String, FieldValue)] {
-        [("stage", .string(owner)), ("service", .string(service)), ("failures", .int(Int64(failures))), ("retry_in_ms", .int(restMs))]
+        [
+            ("stage", .string(owner)), ("service", .string(service)), ("failures", .int(Int64(failures))),
+            ("retry_in_ms", .int(restMs)),
+        ]
     }
 }
 
