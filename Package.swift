@@ -62,7 +62,7 @@ let package = Package(
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command", "TestServices"], swiftSettings: swift),
         .testTarget(
-            name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "TestServices"],
+            name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "HTTPServer", "TestServices"],
             swiftSettings: swift),
         .testTarget(
             name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"],

@@ -1,15 +1,13 @@
 import Command
 import ETL
 
-let validateVerb = Verb(
-    command: Command(
-        name: "etl validate",
-        summary: "checks topologies like a compiler, then prints the plan and each stage's delivery guarantee",
-        operands: "FILE…",
-        options: [CommonOptions.environment, CommonOptions.format],
-        examples: ["etl validate topologies/*.yaml", "etl validate orders.yaml --env=production --format=json"]
-    )
-) { arguments in
+let validateVerb = Verb(command: Command(
+    name: "etl validate",
+    summary: "checks topologies like a compiler, then prints the plan and each stage's delivery guarantee",
+    operands: "FILE…",
+    options: [CommonOptions.environment, CommonOptions.format],
+    examples: ["etl validate topologies/*.yaml", "etl validate orders.yaml --env=production --format=json"]
+)) { arguments in
     guard !arguments.operands.isEmpty else { throw UsageError("name the topology: etl validate FILE…") }
     let json = try arguments.choice("format", of: ["text", "json"]) == "json"
     var errors = 0

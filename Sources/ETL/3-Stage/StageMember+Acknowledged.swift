@@ -43,7 +43,7 @@ extension StageMember {
             guard let clients, let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
             try commitOffsets(offsets, clients, wait: false)
         } catch {
-            try recoverAtLeastOnce(error)
+            try failed(error)
         }
     }
 

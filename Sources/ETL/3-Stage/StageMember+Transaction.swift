@@ -36,6 +36,7 @@ extension StageMember {
     func failed(_ error: LogError) throws(ETLError) {
         // What the broker refuses for its content or size it refuses each time; some tries, since neighbours may be at fault.
         if error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
+        if error.kind == .retriable { context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs()) }
         if isTransactional {
             try perform(.failed(error.kind), error)
         } else {
@@ -78,7 +79,7 @@ extension StageMember {
     /// Between failures that follow each other without a commit. The first is mended at once.
     func pauseAfterFailure() {
         let delay = failures.next()
-        if failures.attempts > 1 { context.pause(ms: delay) }
+        if failures.attempts > 1 { awaitKafka(ms: delay) }
     }
 
     /// Asked to stop, it doesn't wait for a service that stays away: what isn't committed is read again at the next start.
