@@ -59,7 +59,7 @@ let package = Package(
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
-        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer"], swiftSettings: swift),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestServices"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command", "TestServices"], swiftSettings: swift),
         .testTarget(
             name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "HTTPServer", "TestServices"],

@@ -20,10 +20,13 @@ import Testing
         let counters = Counters(name: "l", role: .loader)
         let telemetry: Telemetry
 
-        init(_ letters: DeadLetterPlan = DeadLetterPlan(maxRate: 1, window: 10, maxAttempts: 1)) throws {
+        init(_ letters: DeadLetterPlan = DeadLetterPlan(maxRate: 1, window: 10, maxAttempts: 1), batchRows: Int = 20_000) throws {
             fixture = try PostgresFixture()
             let prepared = try LoadMemberTests.prepare(faulty, [], fixture)
-            (log, stage, sink) = (prepared.log, prepared.stage, prepared.sink)
+            (log, stage) = (prepared.log, prepared.stage)
+            var target = prepared.sink
+            target.batchRows = batchRows
+            sink = target
             var plan = prepared.plan
             plan.deadLetter = letters
             plan.circuitBreaker = CircuitBreakerPlan(failures: 3, openMs: 50)
@@ -103,16 +106,22 @@ import Testing
         #expect(try loader.log.committedOffsets(group: loader.plan.group(of: loader.stage), topic: "in") == [26])
     }
 
-    /// Resumed whenever it pauses, every row and dead letter is there once.
+    /// Asked to go on whenever it pauses, every row and dead letter is there once.
     @Test(arguments: [["{\"id\":\"x", "\"}"], ["{\"id\":-1", "}"]]) func pausedAndResumedOverAndOver(_ bad: [String]) throws {
-        let loader = try Loader(DeadLetterPlan(maxRate: 0.5, window: 10, maxAttempts: 1))
+        let loader = try Loader(DeadLetterPlan(maxRate: 0.5, window: 10, maxAttempts: 1), batchRows: 20)
         try loader.write((0..<300).map { (100..<200).contains($0) ? "\(bad[0])\($0)\(bad[1])" : "{\"id\":\($0)}" })
-        let resumed = Atomic<Int>(0)
-        let paused = loader.telemetry.paused
-        loader.faulty.onPoll { _ in if !paused.resume().isEmpty { resumed.add(1, ordering: .relaxed) } }
-        defer { loader.faulty.release() }
-        try loader.drain()
-        #expect(resumed.load(ordering: .relaxed) > 0)
+        var pauses = 0
+        while pauses < 100 {
+            do {
+                try loader.drain()
+                break
+            } catch let error as ETLError where error.code == "stage.paused" {
+                pauses += 1
+                #expect(loader.telemetry.paused.resume(0) == [0])
+            }
+        }
+        // Rejected one by one after six, refused a batch at a time.
+        #expect((4...17).contains(pauses), "\(pauses)")
         #expect(try loader.letters() == Array(100..<200))
         #expect(try loader.fixture.rows("SELECT count(*), count(DISTINCT id) FROM t") == [["200", "200"]])
     }

@@ -80,12 +80,15 @@ import Testing
         #expect((samples["process_cpu_seconds_total"] ?? 0) > 0)
     }
 
+    /// Of Debian's package prometheus.
+    static let promtool = ProcessInfo.processInfo.environment["ETL_PROMTOOL"] ?? "/usr/bin/promtool"
+
     /// Prometheus' own linter, where it is installed.
-    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool"))) func promtoolAgrees() throws {
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: promtool))) func promtoolAgrees() throws {
         let file = NSTemporaryDirectory() + "/etl-metrics.\(UUID().uuidString)"
         try Self.run([StageMemberTests.stage(.exactlyOnce)]).metrics(version: "1").write(toFile: file, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(atPath: file) }
-        #expect(system("/usr/bin/promtool check metrics <\(file)") == 0)
+        #expect(system("'\(Self.promtool)' check metrics <\(file)") == 0)
     }
 
     /// ETL_UPDATE_DOCS=1 writes it.
