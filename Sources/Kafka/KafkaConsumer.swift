@@ -76,7 +76,12 @@ public final class KafkaConsumer: LogConsumer {
         batch.convert()
         if batch.errors > 0 { sortErrors() }
         if batch.records.count > 0 || batch.ends.count > 0 {
-            if client.voice.lastError != nil || !client.voice.isConnected { client.voice.succeeded() }
+            // Records fetched before are no sign that a broker is there, and librdkafka says only once that it is gone.
+            if !client.voice.isConnected {
+                client.noticeRecovery()
+            } else if client.voice.lastError != nil {
+                client.voice.succeeded()
+            }
         } else if let error = pendingError {
             pendingError = nil
             throw error

@@ -146,7 +146,7 @@ import Testing
     /// From the first pause to the end: log, metrics, `etl status`, `etl resume`, POST /resume, a drain that can't end, a restart.
     @Test func aPartitionPausesAndGoesOn() throws {
         let pipeline = try Pipeline(Self.picky)
-        try pipeline.createTopics()
+        try pipeline.plan(["http_token": "sesame-sesame-sesame"]).requireTopics(pipeline.kafka, create: true)
         try pipeline.write("secrets/http_token", "sesame-sesame-sesame")
         let secrets = ["ETL_SECRETS_DIR": "\(pipeline.folder)/secrets"]
         let (program, file) = (CommandProcess.Program.self, "--topology=\(pipeline.file)")
@@ -158,7 +158,7 @@ import Testing
         // Eleven of the last twenty.
         try pipeline.wait("the partition pauses: \(stage.errors)") { count("partition.paused", stage) == 1 }
         #expect(stage.errors.contains("partition 0, is paused at offset 41: 11 of its last 20 records failed, the last with check.failed"), "\(stage.errors)")
-        #expect(stage.errors.contains("etl resume --topology=\(pipeline.file) --stage=pass --partition=0"))
+        #expect(stage.errors.contains("etl resume --topology=\(pipeline.file.replacingOccurrences(of: "//", with: "/")) --stage=pass --partition=0"))
         try pipeline.wait("the other partition goes on") { try pipeline.read("out").count == 80 }
         #expect(try pipeline.read("pass.dlq").count == 11)
         #expect(curl("\(http)/metrics").status == 401)
