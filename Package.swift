@@ -24,10 +24,13 @@ let package = Package(
         // The commands: thin, one file per verb.
         .executableTarget(name: "etl", dependencies: ["ETL", "Command", "Log", "Kafka", "CEL", "JSON", "JSONSchema", "Bytes"], swiftSettings: swift),
         .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
-        .target(name: "Command", dependencies: ["ETL", "Bytes"], swiftSettings: swift),
+        .target(name: "Command", dependencies: ["ETL", "Bytes", "HTTPServer"], swiftSettings: swift),
 
         // The engine.
-        .target(name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "JSONSchema", "CEL", "Log", "Kafka", "Postgres", "YAML"], swiftSettings: swift),
+        .target(
+            name: "ETL",
+            dependencies: ["Bytes", "CBytes", "JSON", "JSONSchema", "CEL", "Log", "Kafka", "Postgres", "YAML", "HTTPServer"],
+            swiftSettings: swift),
 
         // Pure libraries: bytes in, values out.
         .target(name: "Bytes", dependencies: ["CBytes"], swiftSettings: swift),
@@ -42,12 +45,14 @@ let package = Package(
         // Other services and formats, each the only importer of its C library.
         .target(name: "Postgres", dependencies: ["Bytes", "CPostgres"], swiftSettings: swift),
         .target(name: "YAML", dependencies: ["CYAML"], swiftSettings: swift),
+        .target(name: "HTTPServer", dependencies: ["CMicrohttpd"], swiftSettings: swift),
 
         // C and C++: module maps and shims.
         .target(name: "CBytes"),
         .systemLibrary(name: "CRdkafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .target(name: "CRE2", cxxSettings: [.define("NDEBUG")], linkerSettings: [.linkedLibrary("re2")]),
 
         // Seeded simulation of the engine's loops; `make simulate`.
@@ -65,9 +70,17 @@ let package = Package(
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
+        .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestServices"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command", "TestServices"], swiftSettings: swift),
-        .testTarget(name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "JSONSchema", "Log", "Kafka", "Postgres", "YAML", "TestServices"], swiftSettings: swift),
-        .testTarget(name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"], swiftSettings: swift),
+        .testTarget(
+            name: "ETLTests",
+            dependencies: [
+                "ETL", "Bytes", "JSON", "CEL", "JSONSchema", "Log", "Kafka", "Postgres", "YAML", "HTTPServer", "TestServices",
+            ],
+            swiftSettings: swift),
+        .testTarget(
+            name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"],
+            swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -59,6 +59,18 @@ package struct Session {
         loadTopologies(file: file, environment: arguments.value("env")) { $0.checkExpressions() }
     }
 
+    /// What is shown over HTTP: as the topology says, or where `--http` says; nil: nothing.
+    package func http(_ arguments: Arguments) throws -> HTTPPlan? {
+        guard let text = arguments.value("http") else { return plan.http }
+        guard let listen = ListenAddress(text) else {
+            throw UsageError("--http=\(text) is no HOST:PORT; write --http=127.0.0.1:9090, or 0.0.0.0:9090 for every interface")
+        }
+        var http = plan.http ?? HTTPPlan(listen: listen)
+        http.listen = listen
+        if let refusal = http.refusal { throw ETLError(.topology, code: "http.open", "--http=\(text): \(refusal)") }
+        return http
+    }
+
     /// The log the plan asks for. The in-memory one when there is no `kafka:`, or when `embedded`.
     package func openLog(embedded: Bool = false) throws(ETLError) -> any RecordLog {
         guard let kafka = plan.kafka, !embedded else { return MemoryLog(memoryBytes: plan.memoryMB << 20) }
@@ -113,5 +125,7 @@ package enum CommonOptions {
     package static let pipeline = Option("pipeline", "NAME", "find the topology of this name in --dir instead")
     package static let dir = Option("dir", "DIR", "where --pipeline looks (default: topologies)")
     package static let environment = Option("env", "NAME", "merge FILE's overlay of this environment, e.g. orders.production.yaml")
+    package static let http = Option(
+        "http", "HOST:PORT", "answer /metrics, /health/live, /health/ready, /status there (port 0: a free one, named in the log)")
     package static let format = Option("format", "text|json", "how to print (default: text)")
 }

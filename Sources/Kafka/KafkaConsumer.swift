@@ -20,6 +20,7 @@ public final class KafkaConsumer: LogConsumer {
     /// An error that came after records which had to be handed out first.
     private var pendingError: LogError?
     private var isClosed = false
+    public private(set) var isMember = false
     /// The last poll brought many records, so more will come at once. Taking each handful as it arrives costs a third more CPU
     /// in wake-ups and small sends than waiting a moment for the rest; at low rates nobody waits.
     private var isBusy = false
@@ -52,6 +53,7 @@ public final class KafkaConsumer: LogConsumer {
     public var lastError: LogError? { client.voice.lastError }
     /// False while no broker can be reached.
     public var isConnected: Bool { client.voice.isConnected }
+    public var unreachable: LogError? { client.voice.isConnected ? nil : client.voice.lastError }
     /// Records that came for partitions that weren't assigned any more, since the start. They were dropped.
     public var droppedRecords: Int { batch.dropped }
 
@@ -80,7 +82,12 @@ public final class KafkaConsumer: LogConsumer {
         isBusy = batch.records.count >= Self.busyRecords
         if batch.errors > 0 { sortErrors() }
         if batch.records.count > 0 || batch.ends.count > 0 {
-            if client.voice.lastError != nil || !client.voice.isConnected { client.voice.succeeded() }
+            // Records fetched before are no sign that a broker is there, and librdkafka says only once that it is gone.
+            if !client.voice.isConnected {
+                client.noticeRecovery()
+            } else if client.voice.lastError != nil {
+                client.voice.succeeded()
+            }
         } else if let error = pendingError {
             pendingError = nil
             throw error
@@ -179,6 +186,7 @@ public final class KafkaConsumer: LogConsumer {
             if error.rawValue != 0 { throw KafkaErrors.error(error, what) }
         }
         assigned += partitions
+        isMember = true
         batch.setAssigned(assigned)
     }
 

@@ -134,6 +134,30 @@ enum KafkaErrors {
         Row(RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE, .configuration, "log.unsupported"),
         Row(RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT, .configuration, "log.unsupported"),
 
+        // Delegation tokens (KIP-48) that ran out, or aren't taken here.
+        Row(RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_EXPIRED, .configuration, "log.authentication"),
+        Row(RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_NOT_FOUND, .configuration, "log.authentication"),
+        Row(RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_AUTH_DISABLED, .configuration, "log.authentication"),
+        Row(RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED, .configuration, "log.authentication"),
+        Row(RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_AUTHORIZATION_FAILED, .configuration, "log.denied"),
+        Row(RD_KAFKA_RESP_ERR_UNACCEPTABLE_CREDENTIAL, .configuration, "log.authentication"),
+        Row(RD_KAFKA_RESP_ERR_INVALID_REPLICA_ASSIGNMENT, .configuration, "log.invalid"),
+        Row(RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS, .configuration, "log.invalid"),
+        Row(RD_KAFKA_RESP_ERR_INVALID_COMMIT_OFFSET_SIZE, .configuration, "log.invalid"),
+        // A leader that isn't known on this listener yet, a broker that knows an older controller, a partition on the move.
+        Row(RD_KAFKA_RESP_ERR_LISTENER_NOT_FOUND, .retriable, "log.busy"),
+        Row(RD_KAFKA_RESP_ERR_STALE_CTRL_EPOCH, .retriable, "log.busy"),
+        Row(RD_KAFKA_RESP_ERR_STALE_BROKER_EPOCH, .retriable, "log.busy"),
+        Row(RD_KAFKA_RESP_ERR_REASSIGNMENT_IN_PROGRESS, .retriable, "log.busy"),
+        Row(RD_KAFKA_RESP_ERR__UNKNOWN_BROKER, .retriable, "log.busy"),
+        Row(RD_KAFKA_RESP_ERR__PARTIAL, .retriable, "log.busy"),
+        Row(RD_KAFKA_RESP_ERR__UNDERFLOW, .retriable, "log.corrupt"),
+        // The coordinator wants the member to join with the id it gave; librdkafka does so.
+        Row(RD_KAFKA_RESP_ERR_MEMBER_ID_REQUIRED, .retriable, "log.rebalancing"),
+        // Written before, and the acknowledgement lost: librdkafka takes it for delivered. Where it comes up otherwise, the
+        // transaction can't be told from a broken one.
+        Row(RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER, .abortable, "log.transaction_failed"),
+
         // The client is at its end; these are listed so that they don't pass for forgotten ones.
         Row(RD_KAFKA_RESP_ERR__FATAL, .fatal, "log.fatal"),
         Row(RD_KAFKA_RESP_ERR__DESTROY, .fatal, "log.fatal"),
@@ -141,6 +165,10 @@ enum KafkaErrors {
         Row(RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE, .fatal, "log.fatal"),
         Row(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, .fatal, "log.fatal"),
         Row(RD_KAFKA_RESP_ERR__STATE, .fatal, "log.fatal"),
+        Row(RD_KAFKA_RESP_ERR__CONFLICT, .fatal, "log.fatal"),
+        Row(RD_KAFKA_RESP_ERR__FAIL, .fatal, "log.fatal"),
+        Row(RD_KAFKA_RESP_ERR_UNKNOWN, .fatal, "log.fatal"),
+        Row(RD_KAFKA_RESP_ERR_INVALID_REQUEST, .fatal, "log.fatal"),
         Row(RD_KAFKA_RESP_ERR_INVALID_TXN_STATE, .fatal, "log.fatal"),
     ]
 

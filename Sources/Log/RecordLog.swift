@@ -40,6 +40,15 @@ public protocol LogConsumer: AnyObject {
     func resume(_ partitions: [Int32]) throws(LogError)
     /// Leaves the group (calls `revoking` first, if partitions are assigned). The consumer can't be used again.
     func close()
+    /// Why no broker can be reached, where `poll` finds nothing for that reason; nil: one can, as far as known.
+    var unreachable: LogError? { get }
+    /// Whether it has got its share of the group's partitions, which may be none.
+    var isMember: Bool { get }
+}
+
+extension LogConsumer {
+    public var unreachable: LogError? { nil }
+    public var isMember: Bool { true }
 }
 
 /// What `poll` found. Both parts are valid until the next call on the consumer.

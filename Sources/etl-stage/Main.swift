@@ -15,6 +15,7 @@ let stageCommand = Command(
         CommonOptions.environment,
         Option("until-end", nil, "stop at the end offsets seen at the start"),
         Option("create-topics", nil, "make the topics it needs if they don't exist"),
+        CommonOptions.http,
         Option("format", "text|json", "print progress and a summary (default: only log lines)"),
     ],
     examples: [
@@ -42,6 +43,7 @@ enum Main {
                     "--stage=\(name): \(plan.name) has \(names.joined(separator: ", "))"
                         + (nearest(name, names).map { "; did you mean \($0)?" } ?? ""))
             }
+            let http = try session.http(arguments)
             let log = try session.openLog()
             var topics: Set = [stage.from, plan.deadLetterTopic(of: stage.name)]
             if case .topic(let output) = stage.ending { topics.insert(output) }
@@ -49,7 +51,7 @@ enum Main {
             try execute(
                 session, log: log, extractors: [], stages: [stage],
                 instance: arguments.value("instance") ?? Instance(scope: "\(plan.name).\(stage.name)").name, threads: threads,
-                follow: !arguments.has("until-end"), progress: format.map { Progress(format: $0) })
+                follow: !arguments.has("until-end"), http: http, progress: format.map { Progress(format: $0) })
         }
     }
 }

@@ -13,6 +13,7 @@ enum Main {
     static let verbs: [(name: String, verb: Verb)] = [
         ("run", runVerb), ("validate", validateVerb), ("list", listVerb), ("extract", extractVerb), ("topics", topicsVerb),
         ("dlq", dlqVerb), ("eval", evalVerb),
+        ("status", statusVerb), ("resume", resumeVerb),
     ]
 
     static func main() {

@@ -63,6 +63,39 @@ import Testing
         #expect(found.code == row.code)
     }
 
+    /// Every error that Debian's librdkafka knows is sorted, or is one that can't come up here.
+    @Test func noErrorIsForgotten() {
+        let elsewhere: Set<rd_kafka_resp_err_t> = [
+            // No errors, or what librdkafka tells its callbacks.
+            RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR__PARTITION_EOF, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+            RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS, RD_KAFKA_RESP_ERR__NOOP, RD_KAFKA_RESP_ERR__APPLICATION,
+            // Of calls that nothing here makes: serializers, files, properties, subscriptions by pattern.
+            RD_KAFKA_RESP_ERR__KEY_SERIALIZATION, RD_KAFKA_RESP_ERR__VALUE_SERIALIZATION, RD_KAFKA_RESP_ERR__KEY_DESERIALIZATION,
+            RD_KAFKA_RESP_ERR__VALUE_DESERIALIZATION, RD_KAFKA_RESP_ERR__FS, RD_KAFKA_RESP_ERR__READ_ONLY, RD_KAFKA_RESP_ERR__NOENT,
+            RD_KAFKA_RESP_ERR__INVALID_TYPE, RD_KAFKA_RESP_ERR__EXISTING_SUBSCRIPTION, RD_KAFKA_RESP_ERR__UNKNOWN_GROUP,
+            RD_KAFKA_RESP_ERR__UNKNOWN_PROTOCOL,
+            // Of administration that nothing here does.
+            RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, RD_KAFKA_RESP_ERR_TOPIC_DELETION_DISABLED, RD_KAFKA_RESP_ERR_LOG_DIR_NOT_FOUND,
+            RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_OWNER_MISMATCH, RD_KAFKA_RESP_ERR_INVALID_PRINCIPAL_TYPE,
+            RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP, RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND, RD_KAFKA_RESP_ERR_ELECTION_NOT_NEEDED,
+            RD_KAFKA_RESP_ERR_NO_REASSIGNMENT_IN_PROGRESS, RD_KAFKA_RESP_ERR_GROUP_SUBSCRIBED_TO_TOPIC,
+            RD_KAFKA_RESP_ERR_RESOURCE_NOT_FOUND, RD_KAFKA_RESP_ERR_DUPLICATE_RESOURCE, RD_KAFKA_RESP_ERR_INCONSISTENT_VOTER_SET,
+            RD_KAFKA_RESP_ERR_INVALID_UPDATE_VERSION, RD_KAFKA_RESP_ERR_FEATURE_UPDATE_FAILED,
+            RD_KAFKA_RESP_ERR_PRINCIPAL_DESERIALIZATION_FAILURE, RD_KAFKA_RESP_ERR_OPERATION_NOT_ATTEMPTED,
+        ]
+        var known: UnsafePointer<rd_kafka_err_desc>?
+        var count = 0
+        rd_kafka_get_err_descs(&known, &count)
+        let sorted = Set(KafkaErrors.rows.map(\.error.rawValue))
+        for row in UnsafeBufferPointer(start: known, count: count) where row.name != nil {
+            // What a newer library adds is sorted as fatal: a new client from the last commit.
+            let newest = row.code.rawValue < 0 ? RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET : RD_KAFKA_RESP_ERR_END_ALL
+            if row.code.rawValue > newest.rawValue || row.code == RD_KAFKA_RESP_ERR__BEGIN || row.code == RD_KAFKA_RESP_ERR_END_ALL { continue }
+            #expect(sorted.contains(row.code.rawValue) || elsewhere.contains(row.code), "\(KafkaErrors.name(row.code)) \(row.code.rawValue)")
+        }
+        #expect(count > 100)
+    }
+
     @Test func noErrorIsListedTwice() {
         #expect(Set(KafkaErrors.rows.map(\.error.rawValue)).count == KafkaErrors.rows.count)
     }

@@ -150,10 +150,10 @@ final class Pipeline {
     }
 
     /// Waits until something holds; says what was waited for when it never does.
-    func wait(_ what: String, seconds: Double = 40, until holds: () throws -> Bool) throws {
+    func wait(_ what: @autoclosure () -> String, seconds: Double = 40, until holds: () throws -> Bool) throws {
         let deadline = Date().addingTimeInterval(seconds)
         while try !holds() {
-            if Date() > deadline { throw ServiceError("waited \(seconds) s in vain: \(what)") }
+            if Date() > deadline { throw ServiceError("waited \(seconds) s in vain: \(what())") }
             // A pause between two looks at the condition.
             usleep(10_000)
         }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each C library has one importer; what it gives to others is Swift.
-IMPORTERS = {"CRdkafka": {"Kafka"}, "CPostgres": {"Postgres"}, "CYAML": {"YAML"}, "CRE2": {"CEL", "JSONSchema"}, "CBytes": {"Bytes", "JSON", "ETL"}}
+IMPORTERS = {"CRdkafka": {"Kafka"}, "CPostgres": {"Postgres"}, "CYAML": {"YAML"}, "CRE2": {"CEL", "JSONSchema"}, "CMicrohttpd": {"HTTPServer"}, "CBytes": {"Bytes", "JSON", "ETL"}}
 LINE, ROW, FILE, USUAL = 132, 200, 600, 350
 HOT = "// Hot path: per record."
 UNSAFE = re.compile(r"\btry!|\bas!|\bfatalError\(|\bpreconditionFailure\(")

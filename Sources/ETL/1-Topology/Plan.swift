@@ -22,6 +22,9 @@ public struct Plan: Sendable {
     public var stages: [StagePlan]
     /// What no log line, error or answer may show.
     public var secrets = Secrets()
+    public var circuitBreaker = CircuitBreakerPlan()
+    /// Nil: nothing is shown over HTTP.
+    public var http: HTTPPlan?
 
     /// The consumer group of a stage.
     public func group(of stage: StagePlan) -> String { "etl.\(name).\(stage.name)" }

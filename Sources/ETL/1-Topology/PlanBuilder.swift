@@ -48,6 +48,8 @@ final class PlanBuilder {
             lookups: lookups,
             extractors: extractors,
             stages: stages)
+        plan.circuitBreaker = circuitBreaker(topology.circuitBreaker?.value)
+        plan.http = topology.http.flatMap { http($0) }
         plan.topics += derivedTopics(plan)
         plan.secrets = reader.secrets
         return plan

@@ -15,6 +15,9 @@ struct Topology: Sendable {
     static let kafka = Key("kafka", .object(KafkaSection.type), "The cluster. Absent: topics live in this process's memory.")
     static let logging = Key("logging", .object(LoggingSection.type), "Log lines.")
     static let retry = Key("retry", .object(RetrySection.type), "Pauses between attempts when a service is away.")
+    static let circuitBreaker = Key(
+        "circuit_breaker", .object(CircuitBreakerSection.type), "When a service counts as away.")
+    static let http = Key("http", .object(HTTPSection.type), "Metrics, health and status over HTTP. Absent: no port is opened.")
     static let deadLetter = Key(
         "dead_letter", .object(DeadLetterSection.type), "When failed records stop a stage, and their replay.")
     static let topics = Key(
@@ -28,8 +31,7 @@ struct Topology: Sendable {
         "the topology", "One pipeline: its topics, where records come from, what is done to them and where they go.",
         [
             name.field, description.field, delivery.field, commitIntervalMs.field, memoryMB.field, environment.field, kafka.field,
-            logging.field, .unavailable("http", "Metrics, health, status and profiles over HTTP."), retry.field,
-            .unavailable("circuit_breaker", "When a service counts as away."), deadLetter.field, topics.field, lookups.field,
+            logging.field, http.field, retry.field, circuitBreaker.field, deadLetter.field, topics.field, lookups.field,
             extractors.field, stages.field,
         ]
     ) { Topology($0) }
@@ -42,6 +44,8 @@ struct Topology: Sendable {
     var kafka: Written<KafkaSection>?
     var logging: Written<LoggingSection>?
     var retry: Written<RetrySection>?
+    var circuitBreaker: Written<CircuitBreakerSection>?
+    var http: Written<HTTPSection>?
     var deadLetter: Written<DeadLetterSection>?
     var topics: Written<[Named<TopicSection>]>?
     var lookups: Written<[Named<LookupSection>]>?
@@ -61,6 +65,8 @@ struct Topology: Sendable {
         kafka = keys[Self.kafka]
         logging = keys[Self.logging]
         retry = keys[Self.retry]
+        circuitBreaker = keys[Self.circuitBreaker]
+        http = keys[Self.http]
         deadLetter = keys[Self.deadLetter]
         topics = keys[Self.topics]
         lookups = keys[Self.lookups]
@@ -139,9 +145,10 @@ struct RetrySection: Sendable {
 struct DeadLetterSection: Sendable {
     static let maxRate = DefaultKey(
         "max_rate", .number(0...1), default: 0.5,
-        "The share of failures among a partition's last records above which the stage pauses it.")
+        "The share of failures among a partition's last records above which the stage pauses it; 0: at the first, 1: never.")
     static let window = DefaultKey(
-        "window", .integer(1...1_000_000), default: 1000, "How many last records that share is taken of.")
+        "window", .integer(1...1_000_000), default: 1000,
+        "How many last records that share is taken of. Less than `max_rate` of `window` failures never pause a partition.")
     static let maxAttempts = DefaultKey(
         "max_attempts", .integer(1...1000), default: 5, "How often a record may be replayed before it is parked.")
 

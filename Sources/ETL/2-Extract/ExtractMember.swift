@@ -159,9 +159,12 @@ package final class ExtractMember {
             } catch {
                 // Asked to stop, it goes without knowing: the next start asks the broker what became of it.
                 guard error.kind == .retriable, !context.control.shouldStop || backoff.attempts < 3 else { throw error }
-                context.pause(ms: backoff.next())
+                context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs())
+                awaitKafka(ms: backoff.next())
             }
         }
+        context.telemetry.kafka.succeeded(nowMs: context.clock.nowMs())
+        context.telemetry.countTransaction(committed: true)
         committed.merge(reached) { _, new in new }
         reached = [:]
         failures.reset()
@@ -301,8 +304,17 @@ package final class ExtractMember {
                 return
             } catch let next {
                 error = next
-                context.pause(ms: backoff.next())
+                if next.kind == .retriable { context.telemetry.kafka.failed(next.message, nowMs: context.clock.nowMs()) }
+                awaitKafka(ms: backoff.next())
             }
+        }
+    }
+
+    /// Waits before Kafka is tried again, longer once its circuit is open.
+    private func awaitKafka(ms: Int64) {
+        context.pause(ms: ms)
+        while !context.control.shouldStop, case .wait(let left) = context.telemetry.kafka.permit(nowMs: context.clock.nowMs()) {
+            context.pause(ms: min(left, 1000))
         }
     }
 }

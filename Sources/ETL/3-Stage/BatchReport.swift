@@ -4,6 +4,8 @@ package import Log
 package struct BatchReport {
     package var counts = Counters.Batch()
     private var rejections: [RecordsRejected] = []
+    /// Partitions that were held, which becomes known when the dead letters that led to it are committed.
+    package var pauses: [PausedPartitions.Pause] = []
 
     package init() {}
 
@@ -32,9 +34,9 @@ package struct BatchReport {
                     code: rejection.code, step: rejection.step, reason: rejection.reason,
                     place: "\(topic)[\(rejection.partition)]@\(rejection.offset)", count: rejection.count))
         }
+        for pause in pauses { context.telemetry.paused.add(pause) }
         if counts.repeated > 0 { context.emit(RepeatsDropped(stage: stage, topic: topic, count: counts.repeated)) }
-        counts = Counters.Batch()
-        rejections.removeAll(keepingCapacity: true)
+        discard()
         publishedRepeats = repeats
     }
 
@@ -42,6 +44,7 @@ package struct BatchReport {
     package mutating func discard() {
         counts = Counters.Batch()
         rejections.removeAll(keepingCapacity: true)
+        pauses.removeAll()
     }
 
     private var publishedRepeats: Int64 = 0

@@ -20,8 +20,21 @@ package struct DrainCheck {
             targets = Dictionary(uniqueKeysWithValues: ranges.filter { $0.end > $0.first }.map { ($0.partition, $0.end) })
         }
         guard let targets, quiet else { return false }
-        for partition in positions.assigned where positions.next(partition) < targets[partition] ?? 0 { return false }
+        for partition in positions.assigned
+        where positions.next(partition) < targets[partition] ?? 0 && !positions.isHeld(partition) { return false }
         return true
+    }
+
+    /// Throws if a partition that this member holds is paused short of its end: nothing will ever reach it.
+    package func requireNotPaused(_ context: MemberContext, _ positions: borrowing Positions) throws(ETLError) {
+        guard let targets else { return }
+        let stuck = positions.held.filter { positions.next($0) < targets[$0] ?? 0 }
+        guard let first = stuck.first, let pause = context.telemetry.paused[first] else { return }
+        let others = stuck.count > 1 ? " (and \(stuck.count - 1) more partitions)" : ""
+        throw ETLError(
+            .failed, code: "stage.paused",
+            "stage \(context.counters.name) paused topic \(topic), partition \(first), at offset \(pause.offset)\(others): "
+                + "\(pause.why). Nothing is lost: mend what makes them fail and start again; it goes on there")
     }
 
     /// True when the group's committed offsets have reached the end of every partition, whoever holds it. Asks the broker

@@ -8,6 +8,7 @@ package struct MemberContext {
     package let journal: Journal
     package let counters: Counters
     package let control: Control
+    package let telemetry: Telemetry
     package let clock: any Clock
     /// Tells this process' members from those of others; part of transactional ids.
     package let instance: String
@@ -16,14 +17,15 @@ package struct MemberContext {
     package let members: Int
 
     package init(
-        plan: Plan, log: any RecordLog, journal: Journal, counters: Counters, control: Control, clock: any Clock = SystemClock(),
-        instance: String, thread: Int = 0, members: Int = 1
+        plan: Plan, log: any RecordLog, journal: Journal, counters: Counters, control: Control, telemetry: Telemetry? = nil,
+        clock: any Clock = SystemClock(), instance: String, thread: Int = 0, members: Int = 1
     ) {
         self.plan = plan
         self.log = log
         self.journal = journal
         self.counters = counters
         self.control = control
+        self.telemetry = telemetry ?? Telemetry(plan, of: counters, journal: journal)
         self.clock = clock
         self.instance = instance
         self.thread = thread

@@ -10,7 +10,12 @@ package struct Positions: ~Copyable {
         var next: Int64
         /// -1: nothing is committed; the partition started at its earliest record.
         var committed: Int64
+        /// Records let through since it was assigned.
+        var processed: Int64
         var assigned: Bool
+        /// Assigned, and not held.
+        var admits: Bool
+        static var none: Slot { Slot(next: -1, committed: -1, processed: 0, assigned: false, admits: false) }
     }
 
     private var slots: UnsafeMutablePointer<Slot>
@@ -21,7 +26,7 @@ package struct Positions: ~Copyable {
     package init(partitions: Int = 64) {
         capacity = max(partitions, 1)
         slots = .allocate(capacity: capacity)
-        slots.initialize(repeating: Slot(next: -1, committed: -1, assigned: false), count: capacity)
+        slots.initialize(repeating: .none, count: capacity)
     }
 
     deinit { slots.deallocate() }
@@ -29,18 +34,32 @@ package struct Positions: ~Copyable {
     /// Whether this record is the next to be processed; if so, moves on past it.
     package mutating func admit(_ partition: Int32, _ offset: Int64) -> Bool {
         let slot = slots + Int(partition)
-        // Unassigned partitions are beyond capacity or have next == Int64.max, see `revoke`.
-        guard Int(partition) < capacity, slot.pointee.assigned, offset >= slot.pointee.next else {
-            repeats += 1
+        guard Int(partition) < capacity, slot.pointee.admits, offset >= slot.pointee.next else {
+            if !isHeld(partition) { repeats += 1 }
             return false
         }
         slot.pointee.next = offset + 1
+        slot.pointee.processed += 1
         return true
     }
 
+    /// From now on no record of the partition is let through: what the client still brings of it is read again later.
+    package mutating func hold(_ partition: Int32) {
+        if isAssigned(partition) { slots[Int(partition)].admits = false }
+    }
+
+    package mutating func release(_ partition: Int32) {
+        if isAssigned(partition) { slots[Int(partition)].admits = true }
+    }
+
+    package func isHeld(_ partition: Int32) -> Bool { isAssigned(partition) && !slots[Int(partition)].admits }
+    package var held: [Int32] { assigned.filter { !slots[Int($0)].admits } }
+    /// How many records were let through since it was assigned: the number of the last one.
+    package func processed(_ partition: Int32) -> Int64 { slots[Int(partition)].processed }
+
     /// A partition's reader reached `end`: nothing visible is left below it.
     package mutating func reach(_ partition: Int32, _ end: Int64) {
-        guard isAssigned(partition), slots[Int(partition)].next < end else { return }
+        guard isAssigned(partition), slots[Int(partition)].admits, slots[Int(partition)].next < end else { return }
         slots[Int(partition)].next = end
     }
 
@@ -53,12 +72,13 @@ package struct Positions: ~Copyable {
     /// - Parameter start: the committed offset it starts from; nil: its earliest record.
     package mutating func assign(_ partition: Int32, start: Int64?) {
         if Int(partition) >= capacity { grow(to: Int(partition) + 1) }
-        slots[Int(partition)] = Slot(next: start ?? 0, committed: start ?? -1, assigned: true)
+        slots[Int(partition)] = Slot(next: start ?? 0, committed: start ?? -1, processed: 0, assigned: true, admits: true)
     }
 
     package mutating func revoke(_ partition: Int32) {
         guard Int(partition) < capacity else { return }
         slots[Int(partition)].assigned = false
+        slots[Int(partition)].admits = false
     }
 
     package func isAssigned(_ partition: Int32) -> Bool {
@@ -86,12 +106,13 @@ package struct Positions: ~Copyable {
     }
 
     /// Back to the last commit. Returns where to seek; nil where a partition has no commit, so that only a new client,
-    /// which starts at the earliest record, can go there.
+    /// which starts at the earliest record, can go there. What was held since then isn't any more.
     package mutating func rewind() -> [PartitionOffset]? {
         var targets: [PartitionOffset] = []
         var possible = true
         for partition in assigned {
             let committed = slots[Int(partition)].committed
+            if slots[Int(partition)].next != max(committed, 0) { slots[Int(partition)].admits = true }
             if committed < 0 {
                 possible = possible && slots[Int(partition)].next == 0
                 slots[Int(partition)].next = 0
@@ -106,7 +127,7 @@ package struct Positions: ~Copyable {
     @inline(never)
     private mutating func grow(to needed: Int) {
         let larger = UnsafeMutablePointer<Slot>.allocate(capacity: max(needed, capacity * 2))
-        larger.initialize(repeating: Slot(next: -1, committed: -1, assigned: false), count: max(needed, capacity * 2))
+        larger.initialize(repeating: .none, count: max(needed, capacity * 2))
         larger.update(from: slots, count: capacity)
         slots.deallocate()
         slots = larger

@@ -48,7 +48,7 @@ extension StageMember {
             guard let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
             try commitOffsets(offsets, clients, wait: false)
         } catch {
-            try recoverAtLeastOnce(error)
+            try failed(error)
         }
     }
 
@@ -73,7 +73,8 @@ extension StageMember {
                 guard error.kind == .retriable, !givesUp(error, attempts: backoff.attempts, sinceMs: startedMs) else {
                     return try recoverAtLeastOnce(error)
                 }
-                context.pause(ms: backoff.next())
+                context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs())
+                awaitKafka(ms: backoff.next())
             }
         }
     }
@@ -83,6 +84,7 @@ extension StageMember {
         if !ours.isEmpty { try clients.consumer.commit(ours, wait: wait) }
         if wait { positions.markCommitted(ours) }
         failures.reset()
+        noteCommit()
         pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
     }
 
@@ -100,10 +102,13 @@ extension StageMember {
             context.emit(ClientFailed(member: stage.name, error: error, reaction: "new clients from the last commit"))
             if context.control.shouldStop, error.kind == .retriable || backoff.attempts > 0 { throw ETLError(error) }
             do {
-                return try rebuildClients()
+                try rebuildClients()
+                context.telemetry.kafka.answered()
+                return
             } catch let next {
                 error = next
-                context.pause(ms: backoff.next())
+                if next.kind == .retriable { context.telemetry.kafka.failed(next.message, nowMs: context.clock.nowMs()) }
+                awaitKafka(ms: backoff.next())
             }
         }
     }

@@ -36,6 +36,7 @@ extension StageMember {
     func failed(_ error: LogError) throws(ETLError) {
         // What the broker refuses for its content or size it refuses each time; some tries, since neighbours may be at fault.
         if error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
+        if error.kind == .retriable { context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs()) }
         if isTransactional {
             try perform(.failed(error.kind), error)
         } else {
@@ -78,12 +79,49 @@ extension StageMember {
     /// Between failures that follow each other without a commit. The first is mended at once.
     func pauseAfterFailure() {
         let delay = failures.next()
-        if failures.attempts > 1 { context.pause(ms: delay) }
+        if failures.attempts > 1 { awaitKafka(ms: delay) }
     }
 
     /// Asked to stop, it doesn't wait for a service that stays away: what isn't committed is read again at the next start.
     func givesUp(_ error: LogError, attempts: Int, sinceMs: Int64) -> Bool {
         context.control.shouldStop && error.kind != .abortable && (attempts > 3 || context.clock.nowMs() - sinceMs > 5000)
+    }
+
+    /// Waits between tries of what Kafka is away for, longer once its circuit is open. Nothing is read meanwhile, but polling goes
+    /// on, so that the group sees a living member.
+    func awaitKafka(ms: Int64) {
+        var ms = ms
+        let state = machine.state
+        repeat {
+            if isInCallback || clients == nil { context.pause(ms: ms) } else { keepMembership(ms: ms) }
+            guard !context.control.shouldStop, machine.state == state else { return }
+            guard !isInCallback, case .wait(let left) = context.telemetry.kafka.permit(nowMs: context.clock.nowMs()) else { return }
+            ms = min(left, 1000)
+        } while true
+    }
+
+    private func keepMembership(ms: Int64) {
+        guard let consumer = clients?.consumer else { return }
+        let endMs = context.clock.nowMs() + max(ms, 1)
+        let state = machine.state
+        do {
+            try pauses.pauseAll(consumer, positions)
+            repeat {
+                let batch = try consumer.poll(
+                    timeoutMs: Int32(clamping: min(max(endMs - context.clock.nowMs(), 1), 100)), maxRecords: 1)
+                pauses.drop(batch)
+            } while context.clock.nowMs() < endMs && !context.control.shouldStop && machine.state == state
+        } catch {
+            if error.kind != .retriable { pollError = pollError ?? error }
+            context.pause(ms: endMs - context.clock.nowMs())
+        }
+    }
+
+    /// Everything processed so far is committed.
+    func noteCommit() {
+        context.telemetry.kafka.succeeded(nowMs: context.clock.nowMs())
+        windows.settle()
+        context.show(positions)
     }
 
     /// Feeds the machine an event and performs its actions until it asks for none.
@@ -104,6 +142,7 @@ extension StageMember {
                 let isFinal = action == .begin
                 try execute(action)
                 cause = nil
+                if action == .rebuild { context.telemetry.kafka.answered() }
                 if isFinal { return }
                 action = machine.on(.done)
             } catch {
@@ -115,7 +154,12 @@ extension StageMember {
                         "\(error.message); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
                 }
                 let delay = backoff.next()
-                if error.kind == .retriable, action != .rebuild { context.pause(ms: delay) }
+                guard error.kind == .retriable else { continue }
+                context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs())
+                let state = machine.state
+                awaitKafka(ms: action == .rebuild ? 0 : delay)
+                // A rebalance came in between, and has decided what becomes of the transaction.
+                if machine.state != state { return }
             }
         }
     }
@@ -127,6 +171,7 @@ extension StageMember {
         case .nothing, .stop, .rebuild: break
         case .begin: try clients.producer.begin()
         case .sendOffsets:
+            commitStartedNs = monotonicNs()
             let offsets = positions.uncommitted()
             if !offsets.isEmpty { try clients.producer.sendOffsets(offsets, of: clients.consumer) }
             inTransaction = offsets
@@ -134,10 +179,17 @@ extension StageMember {
             try clients.producer.commit()
             failures.reset()
             positions.markCommitted(inTransaction)
+            context.telemetry.countTransaction(committed: true)
+            context.telemetry.commitSeconds.observe(nanoseconds: monotonicNs() &- commitStartedNs)
+            noteCommit()
             pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
-        case .abort: try clients.producer.abort()
+        case .abort:
+            try clients.producer.abort()
+            context.telemetry.countTransaction(committed: false)
         case .rewind:
             pending.discard()
+            windows.forgetAll()
+            pauses.markStale()
             guard let targets = positions.rewind() else {
                 throw LogError(.fatal, code: "stage.rewind", "a partition without a commit can only be read again by a new client")
             }

@@ -28,6 +28,14 @@ package final class StageMember: AssignmentListener {
     var callbackFailure: ETLError?
     /// Since the last commit, of what had to be undone.
     var failures: Backoff
+    var pauses = ConsumerPauses()
+    private var watch = GroupWatch()
+    /// Whether too many of a partition's last records failed.
+    var windows: PartitionFailures
+    /// What a poll threw that was made only to stay in the group.
+    var pollError: LogError?
+    var phases: PhaseClock
+    var commitStartedNs: UInt64 = 0
 
     struct Clients {
         let consumer: any LogConsumer
@@ -40,6 +48,8 @@ package final class StageMember: AssignmentListener {
         self.lookups = lookups
         machine = TransactionMachine(commitIntervalMs: Int64(context.plan.commitIntervalMs))
         failures = Backoff(context.plan.retry)
+        phases = PhaseClock(context.telemetry)
+        windows = PartitionFailures(context.plan.deadLetter)
     }
 
     /// Runs until asked to stop or, when draining, until the group has reached the end. Throws what somebody must mend first.
@@ -51,9 +61,13 @@ package final class StageMember: AssignmentListener {
         var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
         while !context.control.shouldStop {
             let batch = try poll(waitMs: end.isDraining ? 20 : pollTimeoutMs)
+            phases.lap(.poll)
             if try process(batch) { try commitIfDue() }
+            try settlePauses()
+            phases.lap(.commit)
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
                 try commitNow()
+                try end.requireNotPaused(context, positions)
                 if end.groupHasReached(context) { break }
             }
         }
@@ -65,9 +79,11 @@ package final class StageMember: AssignmentListener {
     private func process(_ batch: LogBatch) throws(ETLError) -> Bool {
         guard !batch.records.isEmpty || !batch.ends.isEmpty else { return true }
         // Positions move first, so that a transaction that can't begin is undone by going back like any other.
-        work?.run(batch.records, positions: &positions, outputs: &outputs, report: &pending)
+        work?.run(batch.records, positions: &positions, outputs: &outputs, report: &pending, windows: &windows)
+        if !pending.pauses.isEmpty { pauses.markStale() }
         for end in batch.ends { positions.reach(end.partition, end.offset) }
         defer { outputs.reset() }
+        let processedNs = phases.lap(.process)
         guard try beginIfNeeded(), let clients else { return false }
         do {
             if outputs.count > 0 { try clients.producer.send(outputs) }
@@ -76,14 +92,21 @@ package final class StageMember: AssignmentListener {
             return false
         }
         try sent(isCaughtUp: batch.records.count < Self.smallBatch)
+        let sentNs = phases.lap(.send)
+        if !batch.records.isEmpty { context.telemetry.batchSeconds.observe(nanoseconds: processedNs + sentNs) }
         return true
     }
 
     private func poll(waitMs: Int32) throws(ETLError) -> LogBatch {
         let nothing = LogBatch(records: UnsafeBufferPointer(start: nil, count: 0), ends: UnsafeBufferPointer(start: nil, count: 0))
         do {
+            if let error = pollError {
+                pollError = nil
+                throw error
+            }
             let batch = try clients?.consumer.poll(timeoutMs: waitMs, maxRecords: 5000) ?? nothing
             if let callbackFailure { throw callbackFailure }
+            watch.look(at: clients?.consumer, foundRecords: !batch.records.isEmpty, context)
             guard mustRecover else { return batch }
             positions.pass(batch)
             try recoverAfterCallback()
@@ -106,6 +129,17 @@ package final class StageMember: AssignmentListener {
     /// Fewer records than this in a poll: the member keeps up with what is written.
     private static let smallBatch = 500
 
+    /// Tells the consumer which partitions were paused or resumed since it was last told.
+    private func settlePauses() throws(ETLError) {
+        guard !mustRecover, let clients else { return }
+        do {
+            try pauses.settle(
+                clients.consumer, &positions, pending: pending.pauses, registry: context.telemetry.paused, failures: &windows)
+        } catch {
+            try failed(error)
+        }
+    }
+
     /// Short enough that a commit is never late by much.
     private var pollTimeoutMs: Int32 { Int32(clamping: min(max(context.plan.commitIntervalMs / 2, 5), 100)) }
 
@@ -116,8 +150,14 @@ package final class StageMember: AssignmentListener {
         var starts: [StartPosition] = []
         for (partition, offset) in zip(partitions, committed) {
             positions.assign(partition, start: offset)
+            windows.forget(partition)
+            if context.telemetry.paused.holds(partition, at: offset) {
+                positions.hold(partition)
+                pauses.markStale()
+            }
             starts.append(offset.map { .offset($0) } ?? .earliest)
         }
+        context.show(positions)
         context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .assigned, partitions: partitions))
         return starts
     }
@@ -125,12 +165,16 @@ package final class StageMember: AssignmentListener {
     package func revoking(_ partitions: [Int32], consumer: any LogConsumer) {
         commitBeforeRevocation()
         for partition in partitions { positions.revoke(partition) }
+        pauses.forget(partitions)
+        context.show(positions)
         context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .revoked, partitions: partitions))
     }
 
     package func lost(_ partitions: [Int32], consumer: any LogConsumer) {
         for partition in partitions { positions.revoke(partition) }
+        pauses.forget(partitions)
         undoAfterLoss()
+        context.show(positions)
         context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .lost, partitions: partitions))
     }
 
@@ -195,12 +239,15 @@ package final class StageMember: AssignmentListener {
         for partition in positions.assigned { positions.revoke(partition) }
         acknowledged = AcknowledgedOffsets()
         pending.discard()
+        pauses.forget()
+        pollError = nil
         try makeClients()
     }
 
     private func close() {
         guard let clients else { return }
         self.clients = nil
+        watch.leave(context)
         clients.consumer.close()
         clients.producer.close()
     }
@@ -219,22 +266,30 @@ struct StageWork: ~Copyable {
     // Hot path: per record.
     mutating func run(
         _ records: UnsafeBufferPointer<LogRecord>, positions: inout Positions, outputs: inout OutputBatch,
-        report: inout BatchReport
+        report: inout BatchReport, windows: inout PartitionFailures
     ) {
         for record in records where positions.admit(record.partition, record.offset) {
             report.counts.received += 1
             switch program.run(record, into: &outputs) {
             case .out: report.counts.written += 1
             case .dropped: report.counts.dropped += 1
-            case .dead: reject(record, &outputs, &report)
+            case .dead: reject(record, &positions, &outputs, &report, &windows)
             }
         }
     }
 
     @inline(never)
-    private mutating func reject(_ record: LogRecord, _ outputs: inout OutputBatch, _ report: inout BatchReport) {
+    private mutating func reject(
+        _ record: LogRecord, _ positions: inout Positions, _ outputs: inout OutputBatch, _ report: inout BatchReport,
+        _ windows: inout PartitionFailures
+    ) {
         let failure = Failure(program.failure)
         letters.append(record, failure, nowMs: wallClockMs(), copying: false, to: &outputs)
         report.rejected(failure, record)
+        let number = positions.processed(record.partition)
+        if let pause = windows.add(failure, partition: record.partition, number: number, positions: positions) {
+            positions.hold(record.partition)
+            report.pauses.append(pause)
+        }
     }
 }

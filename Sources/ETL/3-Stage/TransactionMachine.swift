@@ -116,7 +116,8 @@ package struct TransactionMachine: Equatable {
         // Whether the broker has it is unknown; the producer's commit may be called again until it says.
         case (.committing, .failed(.retriable)):
             return .commit
-        case (.sendingOffsets, .failed), (.committing, .failed), (.sendingOffsets, .lost):
+        // Told while offsets are being sent again and again: those of partitions that go must be in, so all of it is undone.
+        case (.sendingOffsets, .failed), (.committing, .failed), (.sendingOffsets, .lost), (.sendingOffsets, .revoking):
             state = .aborting
             return .abort
 

@@ -28,6 +28,13 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     private var bufferedSinceMs: Int64?
     /// Set where a failure can't be dealt with on the spot; `resync` follows before anything else is polled.
     private var resyncReason: String?
+    /// Whether too many of a partition's last records failed.
+    private var windows: PartitionFailures
+    private var pauses = ConsumerPauses()
+    private var watch = GroupWatch()
+    /// Of batches that failed one after the other although Postgres answered in between.
+    private var refusals: Backoff
+    private var phases: PhaseClock
     private var callbackFailure: ETLError?
 
     package init(context: MemberContext, stage: StagePlan, plan: PostgresPlan, sink: consuming Sink) {
@@ -36,6 +43,9 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         self.plan = plan
         self.sink = sink
         deadTopic = context.plan.deadLetterTopic(of: stage.name)
+        windows = PartitionFailures(context.plan.deadLetter)
+        refusals = Backoff(context.plan.retry)
+        phases = PhaseClock(context.telemetry)
     }
 
     /// Runs until asked to stop or, when draining, until the group has reached the end. Throws what somebody must mend first.
@@ -48,10 +58,19 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
         while !context.control.shouldStop {
             let batch = try poll(waitMs: end.isDraining ? 20 : 50)
+            phases.lap(.poll)
+            watch.look(at: consumer, foundRecords: !batch.records.isEmpty, context)
+            if batch.records.isEmpty, !hasBatch, let sink = context.telemetry.sink, !sink.isClosed {
+                sink.idle(nowMs: context.clock.nowMs())
+            }
             try load(batch)
+            let loadedNs = phases.lap(.process)
+            if !batch.records.isEmpty { context.telemetry.batchSeconds.observe(nanoseconds: loadedNs) }
             if isDue { try flush() }
+            try settlePauses()
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
                 try flush()
+                try end.requireNotPaused(context, positions)
                 // Dead letters may be owed, of records beyond the end, too: then it isn't over.
                 if resyncReason == nil, end.groupHasReached(context) { break }
             }
@@ -80,8 +99,30 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         rejectedHere.append(RejectedRecord(partition: record.partition, offset: record.offset, rejection: rejection))
         writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
         pending.rejected(failure, record)
+        judge(failure, record.partition, number: positions.processed(record.partition))
     }
 
+    /// Holds the partition if too many of its records failed.
+    private func judge(_ failure: Failure, _ partition: Int32, number: Int64) {
+        if let pause = windows.add(failure, partition: partition, number: number, positions: positions) {
+            positions.hold(partition)
+            pauses.markStale()
+            pending.pauses.append(pause)
+        }
+    }
+
+    /// Tells the consumer which partitions were paused or resumed since it was last told.
+    private func settlePauses() throws(ETLError) {
+        guard resyncReason == nil else { return }
+        do {
+            try pauses.settle(
+                consumer, &positions, pending: pending.pauses, registry: context.telemetry.paused, failures: &windows)
+        } catch {
+            try consumerFailed(error)
+        }
+    }
+
+    private var hasBatch: Bool { sink.rows > 0 || !rejectedHere.isEmpty }
     private var isDue: Bool {
         guard let since = bufferedSinceMs else { return false }
         return sink.rows + rejectedHere.count >= plan.batchRows || sink.bytes + rejectedBytes >= Self.batchBytesMax
@@ -97,13 +138,18 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     private func flush() throws(ETLError) {
         guard resyncReason == nil else { return }
         let moved = positions.uncommitted()
-        if sink.rows == 0 && rejectedHere.isEmpty {
+        if !hasBatch {
             if !moved.isEmpty { commitGroup(moved) }
             return
         }
         let offsets = moved.map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
         do throws(SinkError) {
+            phases.lap(.process)
             let refused = try sink.flush(offsets: offsets, rejected: rejectedHere)
+            context.telemetry.commitSeconds.observe(nanoseconds: phases.lap(.send))
+            context.telemetry.sink?.succeeded(nowMs: context.clock.nowMs())
+            refusals.reset()
+            let batch = refused.isEmpty ? nil : BatchOffsets(sink, rejectedHere)
             for offset in offsets { stored[offset.partition] = offset.next }
             for row in refused {
                 let record = sink.record(ofRow: row.row)
@@ -111,6 +157,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
                 writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
                 pending.rejected(failure, record)
                 pending.counts.written -= 1
+                judge(failure, record.partition, number: batch?.number(of: record, positions) ?? 0)
             }
         } catch {
             try sinkFailed(error)
@@ -123,6 +170,9 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         }
         pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
         clearBuffers()
+        windows.settle()
+        context.show(positions)
+        phases.lap(.commit)
     }
 
     private func clearBuffers() {
@@ -140,6 +190,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         do {
             try consumer?.commit(offsets, wait: true)
             positions.markCommitted(offsets)
+            context.telemetry.kafka.succeeded(nowMs: context.clock.nowMs())
         } catch {
             context.emit(ClientFailed(member: stage.name, error: error, reaction: "the group's offset will be committed later"))
         }
@@ -153,17 +204,26 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             try producer.send(letters)
             try producer.sendOffsets(offsets, of: consumer)
             var backoff = Backoff(context.plan.retry)
+            // Not for ever: it can't poll here, and what `resync` then finds in the group says what became of it.
+            let patienceEndsMs = context.clock.nowMs() + 60_000
             while true {
                 do {
                     try producer.commit()
                     break
-                } catch  where error.kind == .retriable && backoff.attempts < (context.control.shouldStop ? 1 : 20) {
+                } catch
+                    where error.kind == .retriable && context.clock.nowMs() < patienceEndsMs
+                    && backoff.attempts < (context.control.shouldStop ? 1 : 20)
+                {
+                    context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs())
                     context.pause(ms: backoff.next())
                 }
             }
             positions.markCommitted(offsets)
+            context.telemetry.countTransaction(committed: true)
+            context.telemetry.kafka.succeeded(nowMs: context.clock.nowMs())
             return true
         } catch {
+            context.telemetry.countTransaction(committed: false)
             context.emit(ClientFailed(member: stage.name, error: error, reaction: "the dead letters will be sent again"))
             if error.kind == .configuration { callbackFailure = callbackFailure ?? ETLError(error) }
             if !abort(after: error) { closeProducer() }
@@ -185,7 +245,10 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     private func sinkFailed(_ error: SinkError) throws(ETLError) {
         switch error.kind {
         case .configuration: throw ETLError(.failed, code: error.code, error.message)
-        case .service, .conflict, .fenced: resyncReason = error.message
+        case .service:
+            context.telemetry.sink?.failed(error.message, nowMs: context.clock.nowMs())
+            resyncReason = error.message
+        case .conflict, .fenced: resyncReason = error.message
         }
     }
 
@@ -211,6 +274,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
         context.emit(ClientFailed(member: stage.name, error: error, reaction: "a new consumer from Postgres' offsets"))
         if error.kind != .retriable {
+            watch.leave(context)
             consumer?.close()
             consumer = nil
         }
@@ -221,8 +285,15 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     private func resync(_ reason: String) throws(ETLError) {
         var backoff = Backoff(context.plan.retry)
         var reason = reason
+        // Postgres answers, but takes no batch (its disk is full): not over and over without a pause.
+        if (context.telemetry.sink?.failures ?? 0) > 1 {
+            clearBuffers()
+            try wait(for: context.telemetry.sink, ms: refusals.next())
+        }
         while true {
             clearBuffers()
+            windows.forgetAll()
+            var away = context.telemetry.sink
             // Stays set until all is in place: positions are still beyond what Postgres has, and a rebalance or the end of the
             // process, which come in between, must not commit them to the group.
             resyncReason = reason
@@ -232,15 +303,23 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
                 try consumer?.pause(partitions)
                 if !sink.isConnected { try sink.connect() }
                 try seekToStored(partitions)
-                try consumer?.resume(partitions)
+                for service in context.telemetry.services { service.answered() }
+                let held = positions.held
+                try consumer?.resume(partitions.filter { !held.contains($0) })
+                pauses.forget()
+                pauses.markStale()
                 resyncReason = nil
+                context.show(positions)
                 break
             } catch let failure as SinkError {
                 if failure.kind == .configuration { throw ETLError(.failed, code: failure.code, failure.message) }
+                if failure.kind == .service { away?.failed(failure.message, nowMs: context.clock.nowMs()) }
                 reason = failure.message
             } catch let failure as LogError {
                 if failure.kind == .configuration || failure.kind == .offsetOutOfRange { throw ETLError(failure) }
                 if failure.kind != .retriable { closeProducer() }
+                away = context.telemetry.kafka
+                if failure.kind == .retriable { away?.failed(failure.message, nowMs: context.clock.nowMs()) }
                 reason = failure.message
             } catch let failure as ETLError {
                 throw failure
@@ -259,11 +338,23 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
                         member: stage.name, service: "Postgres or Kafka", reason: reason, attempt: backoff.attempts,
                         retryInMs: delay))
             }
-            try keepMembership(ms: delay)
+            try wait(for: away, ms: delay)
         }
         if backoff.attempts > 0 {
             context.emit(ServiceBack(member: stage.name, service: "Postgres and Kafka", attempts: backoff.attempts))
         }
+    }
+
+    /// Waits before a service is tried again, longer once its circuit is open.
+    private func wait(for service: Service?, ms: Int64) throws(ETLError) {
+        var ms = ms
+        repeat {
+            try keepMembership(ms: ms)
+            guard !context.control.shouldStop, let service,
+                case .wait(let left) = service.permit(nowMs: context.clock.nowMs())
+            else { return }
+            ms = min(left, 1000)
+        } while true
     }
 
     /// Waits, polling: what comes is dropped, since all is read again from where Postgres stands, but the group sees
@@ -288,6 +379,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         var targets: [PartitionOffset] = []
         for (partition, start) in zip(partitions, starts) {
             positions.assign(partition, start: start)
+            if context.telemetry.paused.holds(partition, at: start) { positions.hold(partition) }
             if let start { targets.append(PartitionOffset(partition: partition, offset: start)) }
         }
         let unknown = zip(partitions, starts).filter { $0.1 == nil }.map(\.0)
@@ -397,6 +489,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             positions.revoke(partition)
             stored[partition] = nil
         }
+        pauses.forget(partitions)
+        context.show(positions)
         context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: change, partitions: partitions))
     }
 
@@ -470,6 +564,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     }
 
     private func close() {
+        watch.leave(context)
         consumer?.close()
         consumer = nil
         closeProducer()

@@ -15,6 +15,7 @@ package final class Run: Sendable {
         package let kind: Kind
         package let counters: Counters
         package let control: Control
+        package let telemetry: Telemetry
         package let threads: Int
 
         package var reads: String? {
@@ -31,8 +32,9 @@ package final class Run: Sendable {
     package let plan: Plan
     package let log: any RecordLog
     package let parts: [Part]
-    private let journal: Journal
-    private let instance: String
+    package let journal: Journal
+    package let instance: String
+    package let startedMs = wallClockMs()
     private let lookups: LookupTables
     private let state = Mutex(State())
 
@@ -54,17 +56,23 @@ package final class Run: Sendable {
         self.journal = journal
         self.instance = instance
         self.lookups = lookups
+        func part(_ kind: Part.Kind, _ name: String, _ role: Counters.Role, _ threads: Int) -> Part {
+            let counters = Counters(name: name, role: role)
+            return Part(
+                kind: kind, counters: counters, control: Control(), telemetry: Telemetry(plan, of: counters, journal: journal),
+                threads: threads)
+        }
         parts =
-            extractors.map {
-                Part(kind: .extractor($0), counters: Counters(name: $0.name, role: .extractor), control: Control(), threads: 1)
-            }
+            extractors.map { part(.extractor($0), $0.name, .extractor, 1) }
             + stages.map { stage in
                 let role: Counters.Role = if case .topic = stage.ending { .stage } else { .loader }
-                return Part(
-                    kind: .stage(stage), counters: Counters(name: stage.name, role: role), control: Control(),
-                    threads: threads ?? stage.threads)
+                return part(.stage(stage), stage.name, role, threads ?? stage.threads)
             }
     }
+
+    /// Whether it was asked to stop, or failed. Any thread.
+    package var isStopping: Bool { state.withLock { $0.stopping } }
+    package var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
     /// Asks every member to finish what it has in hand. Any thread.
     package func requestStop(_ reason: String) {
@@ -122,7 +130,7 @@ package final class Run: Sendable {
     private func member(_ index: Int, _ part: Part, _ thread: Int, _ members: Int, _ follow: Bool) {
         let context = MemberContext(
             plan: plan, log: log, journal: journal, counters: part.counters, control: part.control,
-            instance: instance, thread: thread, members: members)
+            telemetry: part.telemetry, instance: instance, thread: thread, members: members)
         do throws(ETLError) {
             switch part.kind {
             case .extractor(let extractor):
@@ -149,6 +157,8 @@ package final class Run: Sendable {
         }
         if isFirst, let error {
             journal.emit(Failed(error: error))
+            // What a paused stage has written is worth being read to its end.
+            if error.code == "stage.paused" { return }
             requestStop("\(parts[index].counters.name) failed")
         }
     }
@@ -158,11 +168,14 @@ package final class Run: Sendable {
         var draining = Set<Int>()
         var nextLagMs: Int64 = 0
         var stoppedMs: Int64?
+        let resumes = ResumeWatch(plan: plan, log: log, journal: journal)
         while true {
             let running = state.withLock { $0.running }
             if running.allSatisfy({ $0 <= 0 }) { break }
             if !follow { drain(running, &draining) }
             if let memory = log as? MemoryLog { release(memory, clock, &stoppedMs) }
+            resumes.look(at: parts, nowMs: clock.nowMs())
+            if !follow, log is MemoryLog { failWhereStuck(running) }
             if clock.nowMs() >= nextLagMs {
                 updateLag()
                 nextLagMs = clock.nowMs() + 1000
@@ -186,18 +199,38 @@ package final class Run: Sendable {
         }
     }
 
+    /// In memory a writer waits for its readers: where one of them paused, nobody would ever finish.
+    private func failWhereStuck(_ running: [Int]) {
+        guard !state.withLock({ $0.stopping }) else { return }
+        for part in parts {
+            guard let topic = part.reads, let pause = part.telemetry.pausedHere.first else { continue }
+            let hasWriters = parts.indices.contains { parts[$0].writes == topic && running[$0] > 0 }
+            guard hasWriters else { continue }
+            let error = ETLError(
+                .failed, code: "stage.paused",
+                "stage \(part.counters.name) paused topic \(topic), partition \(pause.partition), at offset \(pause.offset): "
+                    + "\(pause.why). Mend what makes them fail and run again, or set dead_letter.max_rate")
+            state.withLock { $0.failure = $0.failure ?? error }
+            journal.emit(Failed(error: error))
+            return requestStop("\(part.counters.name) is paused")
+        }
+    }
+
     private func updateLag() {
         for part in parts {
             guard let topic = part.reads, case .stage(let stage) = part.kind,
                 let ranges = try? log.offsets(topic: topic),
                 let committed = try? log.committedOffsets(group: plan.group(of: stage), topic: topic)
             else { continue }
-            var lag: Int64 = 0
-            for range in ranges {
+            let rows = ranges.map { range in
                 let position = Int(range.partition) < committed.count ? committed[Int(range.partition)] : nil
-                lag += max(0, range.end - max(position ?? range.first, range.first))
+                return (
+                    partition: range.partition, end: range.end,
+                    lag: max(0, range.end - max(position ?? range.first, range.first))
+                )
             }
-            part.counters.setLag(lag)
+            part.counters.setLag(rows.reduce(0) { $0 + $1.lag })
+            part.telemetry.setLag(rows)
         }
     }
 }

@@ -53,6 +53,8 @@ import Testing
         (sending, .failed(.abortable), .abort, .aborting),
         (sending, .failed(.fenced), .rebuild, .rebuilding),
         (sending, .lost, .abort, .aborting),
+        // Only between two tries: the partitions' records are in the transaction, their offsets may not be.
+        (sending, .revoking, .abort, .aborting),
 
         (committing, .done, .nothing, .idle),
         // The outcome is unknown: only the producer may say what became of it.

@@ -59,6 +59,14 @@ final class ProcessProducer: LogProducer {
         try after(.sendOffsets)
     }
 
+    func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError) {
+        try enter(.sendOffsets, offsets.text)
+        try act(.sendOffsets) { () throws(LogError) in try inner.sendOffsets(offsets, group: group, topic: topic) }
+        let earlier = self.offsets?.offsets.filter { old in !offsets.contains { $0.partition == old.partition } } ?? []
+        self.offsets = (group, earlier + offsets)
+        try after(.sendOffsets)
+    }
+
     func commit() throws(LogError) {
         let wasAlive = process.isAlive
         do { try enter(.commit) } catch {
