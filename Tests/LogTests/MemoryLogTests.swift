@@ -70,6 +70,7 @@ struct MemoryLogTests {
         let clock = VirtualClock()
         let log = MemoryLog(clock: clock, commitDelayMs: 50)
         try log.make("t")
+        try log.retain(topic: "t")
         let consumer = try TestConsumer(log, "t")
         try consumer.poll()
         let producer = try log.makeProducer(ProducerOptions(topics: ["t"], transactionalId: "p"))

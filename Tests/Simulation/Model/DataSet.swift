@@ -21,6 +21,7 @@ struct DataSet {
     }
 
     let folder: String
+    let files: [String]
     let rows: [Row]
     /// Numbers of the records of each key, in their order, in the topics `raw` and `out`.
     let raw: [String: [Int]]
@@ -31,7 +32,7 @@ struct DataSet {
         self.folder = "\(folder)/\(index)"
         var random = Random(seed: UInt64(index) &* 7919)
         var rows: [Row] = []
-        var files: [String] = []
+        var texts: [String] = []
         let keys = random.within(1...6)
         for _ in 0..<random.within(2...12) {
             var text = "n,k,bad\n"
@@ -42,16 +43,17 @@ struct DataSet {
                 rows.append(Row(number: number, key: key, fate: fate, rowInFile: row))
                 text += "\(number)\(fate == .unreadable ? "x" : ""),\(key),\(fate == .againstTheRule)\n"
             }
-            files.append(text)
+            texts.append(text)
         }
         self.rows = rows
+        files = texts.indices.map { "\(folder)/\(index)/\(10 + $0).csv" }
         func sequence(_ isThere: (Fate) -> Bool) -> [String: [Int]] {
             Dictionary(grouping: rows.filter { isThere($0.fate) }, by: \.key).mapValues { $0.map(\.number) }
         }
         raw = sequence { $0 != .unreadable && $0 != .keyless }
         out = sequence { $0 != .unreadable && $0 != .keyless && $0 != .againstTheRule }
         guard mkdir(self.folder, 0o755) == 0 || errno == EEXIST else { throw SimulationError("can't make folder \(self.folder)") }
-        for (number, text) in files.enumerated() { try write(text, to: "\(self.folder)/\(10 + number).csv") }
+        for (file, text) in zip(files, texts) { try write(text, to: file) }
     }
 
     private static func fate(_ random: inout Random) -> Fate {

@@ -28,6 +28,15 @@ package final class Simulation {
         }
     }
 
+    /// Takes the input's files away again, and the folder.
+    package func cleanUp() {
+        for (data, _) in inputs {
+            for file in data.files + ["\(data.folder)/sim.yaml"] { unlink(file) }
+            rmdir(data.folder)
+        }
+        rmdir(folder)
+    }
+
     /// - Parameters:
     ///   - trace: gets a line for each step.
     ///   - showsEvents: the members' own log lines go to standard error.

@@ -49,6 +49,7 @@ func oneDecimal(_ number: Double) -> String { "\((number * 10).rounded() / 10)" 
 
 func run(_ arguments: Arguments, in folder: String) throws -> Int32 {
     let simulation = try Simulation(folder: folder)
+    defer { simulation.cleanUp() }
     let began = seconds()
     var steps = 0
     var digest: UInt64 = 0
