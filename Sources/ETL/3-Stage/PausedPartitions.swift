@@ -67,8 +67,8 @@ package struct PartitionPaused: Event {
     package var resume: String
     package var level: LoggingPlan.Level { .error }
     package var message: String {
-        "topic \(topic), partition \(pause.partition), is paused at offset \(pause.offset): \(pause.why). "
-            + "That is more than dead_letter.max_rate (\(maxRate)) allows. Mend what makes them fail, then start again, or: \(resume)"
+        "topic \(topic), partition \(pause.partition), is paused at offset \(pause.offset): \(pause.why), "
+            + "more than dead_letter.max_rate (\(maxRate)) allows. Mend what makes them fail, then start again or: \(resume)"
     }
     package var fields: [(String, FieldValue)] {
         [

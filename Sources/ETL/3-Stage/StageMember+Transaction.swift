@@ -105,11 +105,12 @@ extension StageMember {
         let endMs = context.clock.nowMs() + max(ms, 1)
         let state = machine.state
         do {
-            try pauses.pauseAll(consumer, positions)
             repeat {
+                // Each time, for a poll may bring other partitions.
+                try pauses.pauseAll(consumer, positions)
                 let batch = try consumer.poll(
                     timeoutMs: Int32(clamping: min(max(endMs - context.clock.nowMs(), 1), 100)), maxRecords: 1)
-                pauses.drop(batch)
+                pauses.drop(batch, &positions)
             } while context.clock.nowMs() < endMs && !context.control.shouldStop && machine.state == state
         } catch {
             if error.kind != .retriable { pollError = pollError ?? error }
