@@ -12,6 +12,8 @@ final class Client {
     let settings: ClientSettings
     private var isDestroyed = false
     var nextProbe = Deadline(0)
+    /// It works again as far as known, but nobody asked.
+    var isDoubtful = false
 
     init(
         _ type: rd_kafka_type_t, _ properties: consuming Properties, servers: String,

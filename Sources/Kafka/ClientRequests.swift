@@ -89,11 +89,20 @@ extension Client {
 
     /// librdkafka says when connections break, not when they are back: after a report that they broke, asks, now and then.
     func noticeRecovery() {
-        guard voice.lastError != nil || !voice.isConnected, nextProbe.isOver else { return }
+        let wasConnected = voice.isConnected
+        guard voice.lastError != nil || !wasConnected || isDoubtful, nextProbe.isOver else { return }
         nextProbe = Deadline(1000)
         var metadata: UnsafePointer<rd_kafka_metadata>?
-        if rd_kafka_metadata(handle, 0, nil, &metadata, 100).rawValue != 0 { return }
+        let error = rd_kafka_metadata(handle, 0, nil, &metadata, wasConnected && isDoubtful ? 1000 : 100)
+        guard error.rawValue == 0 else {
+            let (kind, _) = KafkaErrors.classify(error)
+            if wasConnected, isDoubtful, kind == .retriable {
+                voice.report(unreachable(.retriable, "log.unreachable", KafkaErrors.name(error)))
+            }
+            return
+        }
         rd_kafka_metadata_destroy(metadata)
+        isDoubtful = false
         voice.succeeded()
     }
 

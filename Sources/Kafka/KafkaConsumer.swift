@@ -82,11 +82,10 @@ public final class KafkaConsumer: LogConsumer {
         isBusy = batch.records.count >= Self.busyRecords
         if batch.errors > 0 { sortErrors() }
         if batch.records.count > 0 || batch.ends.count > 0 {
-            // Records fetched before are no sign that a broker is there, and librdkafka says only once that it is gone.
-            if !client.voice.isConnected {
-                client.noticeRecovery()
-            } else if client.voice.lastError != nil {
+            // They may have been fetched before, and librdkafka says only once that the brokers are gone: to be looked at again.
+            if client.voice.lastError != nil || !client.voice.isConnected {
                 client.voice.succeeded()
+                client.isDoubtful = true
             }
         } else if let error = pendingError {
             pendingError = nil

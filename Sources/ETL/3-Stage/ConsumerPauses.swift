@@ -4,7 +4,10 @@ package import Log
 /// outside rebalance callbacks.
 package struct ConsumerPauses {
     private var paused: Set<Int32> = []
-    /// The first record of each partition that came although it was paused: it was on its way.
+    /// Partitions of which records were, or may have been, handed out and not processed: the consumer stands behind them, and
+    /// goes on only after a seek.
+    private var displaced: Set<Int32> = []
+    /// The first record of each partition that came and was dropped.
     private var dropped: [Int32: Int64] = [:]
     /// What is held isn't what the consumer was told.
     private var isStale = false
@@ -19,12 +22,14 @@ package struct ConsumerPauses {
     /// The consumer is another, or all its partitions are.
     package mutating func forget() {
         paused.removeAll()
+        displaced.removeAll()
         dropped.removeAll()
     }
 
     /// Partitions that were given up; assigned again, they aren't paused.
     package mutating func forget(_ partitions: [Int32]) {
         paused.subtract(partitions)
+        displaced.subtract(partitions)
         for partition in partitions { dropped[partition] = nil }
     }
 
@@ -41,6 +46,8 @@ package struct ConsumerPauses {
             where registry[partition] == nil && !pending.contains(where: { $0.partition == partition }) {
                 positions.release(partition)
                 failures.forget(partition)
+                // It may never have been paused, and its records were dropped all the same.
+                displaced.insert(partition)
                 isStale = true
             }
         }
@@ -55,9 +62,14 @@ package struct ConsumerPauses {
         try stop(consumer, Set(positions.assigned))
     }
 
-    /// What a poll brought that must not be processed now.
-    package mutating func drop(_ batch: LogBatch) {
-        for record in batch.records where dropped[record.partition] == nil { dropped[record.partition] = record.offset }
+    /// What a poll brought that must not be processed now: of partitions that were just assigned, or on its way before the pause.
+    package mutating func drop(_ batch: LogBatch, _ positions: inout Positions) {
+        for record in batch.records where dropped[record.partition] == nil {
+            dropped[record.partition] = record.offset
+            displaced.insert(record.partition)
+        }
+        // An end is told once; where no record was dropped before it, it holds.
+        for end in batch.ends where dropped[end.partition] == nil { positions.reach(end.partition, end.offset) }
     }
 
     private mutating func stop(_ consumer: any LogConsumer, _ wanted: Set<Int32>) throws(LogError) {
@@ -70,8 +82,9 @@ package struct ConsumerPauses {
     private mutating func apply(_ consumer: any LogConsumer, _ positions: borrowing Positions) throws(LogError) {
         let wanted = Set(positions.held)
         paused.formIntersection(positions.assigned)
+        displaced.formIntersection(positions.assigned)
         try stop(consumer, wanted)
-        let going = paused.subtracting(wanted).sorted()
+        let going = paused.union(displaced).subtracting(wanted).sorted()
         guard !going.isEmpty else { return }
         // What goes on does so exactly at what comes next.
         var targets: [PartitionOffset] = []
@@ -82,7 +95,6 @@ package struct ConsumerPauses {
         }
         try consumer.seek(targets)
         try consumer.resume(going)
-        paused.subtract(going)
-        for partition in going { dropped[partition] = nil }
+        forget(going)
     }
 }

@@ -79,7 +79,8 @@ extension StageMember {
     /// Between failures that follow each other without a commit. The first is mended at once.
     func pauseAfterFailure() {
         let delay = failures.next()
-        if failures.attempts > 1 { awaitKafka(ms: delay) }
+        // At least once, positions are beyond what was sent when a send failed: a rebalance in a poll would commit them.
+        if failures.attempts > 1 { awaitKafka(ms: delay, polling: isTransactional) }
     }
 
     /// Asked to stop, it doesn't wait for a service that stays away: what isn't committed is read again at the next start.
@@ -89,11 +90,11 @@ extension StageMember {
 
     /// Waits between tries of what Kafka is away for, longer once its circuit is open. Nothing is read meanwhile, but polling goes
     /// on, so that the group sees a living member.
-    func awaitKafka(ms: Int64) {
+    func awaitKafka(ms: Int64, polling: Bool = true) {
         var ms = ms
         let state = machine.state
         repeat {
-            if isInCallback || clients == nil { context.pause(ms: ms) } else { keepMembership(ms: ms) }
+            if isInCallback || clients == nil || !polling { context.pause(ms: ms) } else { keepMembership(ms: ms) }
             guard !context.control.shouldStop, machine.state == state else { return }
             guard !isInCallback, case .wait(let left) = context.telemetry.kafka.permit(nowMs: context.clock.nowMs()) else { return }
             ms = min(left, 1000)
@@ -105,11 +106,12 @@ extension StageMember {
         let endMs = context.clock.nowMs() + max(ms, 1)
         let state = machine.state
         do {
-            try pauses.pauseAll(consumer, positions)
             repeat {
+                // Each time, for a poll may bring other partitions.
+                try pauses.pauseAll(consumer, positions)
                 let batch = try consumer.poll(
                     timeoutMs: Int32(clamping: min(max(endMs - context.clock.nowMs(), 1), 100)), maxRecords: 1)
-                pauses.drop(batch)
+                pauses.drop(batch, &positions)
             } while context.clock.nowMs() < endMs && !context.control.shouldStop && machine.state == state
         } catch {
             if error.kind != .retriable { pollError = pollError ?? error }
