@@ -1,7 +1,7 @@
 # make run     throw-away Kafka and PostgreSQL, the orders topology over its CSV files, and what became of them (KEEP=1 keeps both)
 # make test    every test, real services included; closes with `N passed, N failed`
 # make chaos   kills the pipeline for some minutes and counts (CHAOS="--seed 7 --records 1000000 --kills 100")
-# make bench   the workloads of Benchmarks/README.md beside their rivals
+# make bench   the works of Benchmarks/README.md beside their rivals (WORK=W2, or several; RUNS=5 RECORDS=1000000)
 # make build, make fmt, make clean
 .PHONY: run test chaos bench build setup fmt clean
 
