@@ -48,8 +48,14 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "CRE2", cxxSettings: [.define("NDEBUG")], linkerSettings: [.linkedLibrary("re2")]),
 
+        // Single operations, measured: `swift run -c release microbench`. No product, so who depends on this package builds none of it.
+        .target(name: "CAllocations", path: "Benchmarks/micro/CAllocations"),
+        .target(name: "BenchmarkSubjects", dependencies: ["ETL", "Log", "CEL", "JSON", "Bytes"], path: "Benchmarks/micro/Subjects", swiftSettings: swift),
+        .executableTarget(name: "microbench", dependencies: ["BenchmarkSubjects", "CAllocations"], path: "Benchmarks/micro/microbench", swiftSettings: swift),
+
         // Tests, in folders that mirror the sources.
         .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),
+        .testTarget(name: "AllocationTests", dependencies: ["BenchmarkSubjects", "CAllocations"], swiftSettings: swift),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: swift),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "CELTests", dependencies: ["CEL", "JSON", "Bytes"], swiftSettings: swift),

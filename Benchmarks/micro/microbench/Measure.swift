@@ -1,3 +1,4 @@
+import BenchmarkSubjects
 import CAllocations
 import Glibc
 
@@ -9,6 +10,14 @@ struct Measurement {
     var allocations: Double
     /// What it shall not exceed.
     var target: Double?
+
+    init(_ subject: Subject) {
+        name = subject.name
+        nanoseconds = leastNanoseconds(calls: subject.calls, subject.run)
+        byHand = subject.byHand.map { leastNanoseconds(calls: subject.calls, $0) }
+        allocations = allocationsPerCall(calls: subject.calls / 10, subject.run)
+        target = subject.target
+    }
 
     var line: String {
         func number(_ value: Double) -> String {
@@ -30,7 +39,7 @@ struct Measurement {
 
 /// Nanoseconds of CPU time of this thread for one call: the least of several rounds, which is what the machine's other work
 /// disturbed least. `body` makes `calls` of them.
-func nanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Void) -> Double {
+private func leastNanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Void) -> Double {
     body(calls / 10)
     var best = Double.infinity
     for _ in 0..<rounds {
@@ -42,7 +51,7 @@ func nanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Void) -> Double 
 }
 
 /// Allocations for one call.
-func allocations(calls: Int, _ body: (Int) -> Void) -> Double {
+private func allocationsPerCall(calls: Int, _ body: (Int) -> Void) -> Double {
     body(calls / 10)
     let before = ca_allocations()
     body(calls)
@@ -54,7 +63,3 @@ private func threadTime() -> Int {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
-
-/// Keeps the optimizer from leaving a result out.
-@inline(never)
-func use<T: BitwiseCopyable>(_ value: T) {}
