@@ -28,7 +28,7 @@ setup:
 	@scripts/setup
 
 fmt:
-	@swift format --in-place --recursive Sources Tests Package.swift
+	@swift format --in-place --recursive Sources Tests Benchmarks Package.swift
 
 clean:
 	@scripts/run stop

@@ -37,8 +37,7 @@ class Comparison:
         if in_table:
             self._make_table(table)
         else:
-            self.servers.kadm("create", self.work.partitions, *self.outputs)
-            time.sleep(0.5)  # a topic that is milliseconds old has no leader yet
+            self.servers.make_topics(self.work.partitions, self.outputs)
         words = {"name": name, "bootstrap": self.servers.bootstrap, "in": self.input.name, "out": out, "dlq": f"{out}.dlq",
                  "group": f"g-{name}", "records": str(self.input.records), "csv": str(self.input.csv),
                  "dsn": self.servers.dsn if in_table else "", "table": table, "countries": str(COUNTRIES)}

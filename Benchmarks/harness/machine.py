@@ -72,6 +72,15 @@ class Servers:
             raise Failed(f"kadm {' '.join(map(str, words))}: {ran.stderr.strip()}")
         return [[int(number) for number in line.split()[1:]] for line in ran.stdout.splitlines()]
 
+    def make_topics(self, partitions, names, within_s=60):
+        """New topics, when the broker knows them and each partition has a leader."""
+        self.kadm("create", partitions, *names)
+        deadline = time.monotonic() + within_s
+        while self.kadm("partitions", *names) != [[partitions]] * len(names):
+            if time.monotonic() > deadline:
+                raise Failed(f"topics {' '.join(names)} have no leaders after {within_s} s")
+            time.sleep(0.1)
+
     def sql(self, statement):
         ran = subprocess.run(["psql", "-qAtX", self.dsn, "-v", "ON_ERROR_STOP=1", "-c", statement], capture_output=True, text=True)
         if ran.returncode:

@@ -26,12 +26,13 @@ def latency(servers, runs):
             found[label].append(_latency(servers, command))
             print(f"  {label}: {found[label][-1]}", flush=True)
     print(f"\n**latency**: produce to visible, {RATE:,} records a second for {SECONDS} s, {runs} runs, ms: median (min–max)\n")
-    print("| | p50 | p99 | CPU s a million |\n|---|---|---|---|")
+    print("| | p50 | p99 | CPU s a million | not seen |\n|---|---|---|---|---|")
     for label, values in found.items():
         def cell(key, digits=1):
             column = [value[key] for value in values]
             return f"{statistics.median(column):.{digits}f} ({min(column):.{digits}f}–{max(column):.{digits}f})"
-        print(f"| {label} | {cell('p50')} | {cell('p99')} | {cell('cpu', 2) if 'cpu' in values[0] else ''} |")
+        print(f"| {label} | {cell('p50')} | {cell('p99')} | {cell('cpu', 2) if 'cpu' in values[0] else ''} "
+              f"| {sum(value['missing'] for value in values):.0f} |")
     print(flush=True)
     return True
 
@@ -41,8 +42,7 @@ def _latency(servers, command):
     words = {"name": name, "bootstrap": servers.bootstrap, "in": f"{name}.in", "out": f"{name}.out" if command else f"{name}.in",
              "countries": str(COUNTRIES)}
     topics = sorted({words["in"], words["out"]}) + ([f"{name}.out.dlq"] if command else [])
-    servers.kadm("create", 6, *topics)
-    time.sleep(1)
+    servers.make_topics(6, topics)
     environment = {key.upper(): value for key, value in words.items()}
     process = None
     if command:
@@ -56,7 +56,7 @@ def _latency(servers, command):
     servers.kadm("delete", *topics)
     if ran.returncode:
         raise Failed(f"lat: {ran.stdout}{ran.stderr}" + (process.complaint() if process else ""))
-    values = {key: float(value) for key, value in re.findall(r"(p50|p99)=([\d.]+)", ran.stdout)}
+    values = {key: float(value) for key, value in re.findall(r"(p50|p99|missing)=([\d.]+)", ran.stdout)}
     if process:
         values["cpu"] = process.cpu / (RATE * SECONDS) * 1e6
     return values
@@ -98,7 +98,7 @@ def stages(servers, count=100, records=10_000):
     lines += [f"  s{n}: {{from: in, to: out{n}, steps: [{{filter: message.status != 'refunded'}}]}}" for n in range(count)]
     path = servers.folder / f"{name}.yaml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    servers.kadm("create", 1, source)
+    servers.make_topics(1, [source])
     subprocess.run(f"{TOOLS}/orders {records} --keyed --clean | {TOOLS}/fill {source}", shell=True, check=True,
                    stdout=subprocess.DEVNULL, env={"BOOTSTRAP": servers.bootstrap})
     made = Process([RELEASE / "etl", "topics", "create", f"--topology={path}"], servers.folder / "log")

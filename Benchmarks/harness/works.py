@@ -95,7 +95,7 @@ class Input:
         return self.csv.stat().st_size
 
     def _fill(self, partitions):
-        self.servers.kadm("create", partitions, self.name)
+        self.servers.make_topics(partitions, [self.name])
         self._shell(f"{self.orders} --keyed | {TOOLS}/fill {self.name}")
         [[records, size]] = self.servers.kadm("count", self.name)
         if records != self.records:

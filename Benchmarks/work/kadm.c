@@ -1,8 +1,8 @@
 // Topics, for the checker. BOOTSTRAP names the broker.
 //   kadm create PARTITIONS TOPIC…
 //   kadm delete TOPIC…
-//   kadm end TOPIC…      TOPIC and the sum of its high watermarks
-//   kadm count TOPIC…    TOPIC, the records that a read_committed consumer sees, and their values' bytes
+//   kadm partitions TOPIC…  TOPIC and how many of its partitions have a leader
+//   kadm count TOPIC…       TOPIC, the records that a read_committed consumer sees, and their values' bytes
 #include "kafka.h"
 #include <string.h>
 
@@ -13,21 +13,11 @@ static int partitions(rd_kafka_t *rk, const char *name) {
     const struct rd_kafka_metadata *metadata;
     int count = 0;
     if (!rd_kafka_metadata(rk, 0, topic, &metadata, 5000)) {
-        count = metadata->topics[0].partition_cnt;
+        for (int i = 0; i < metadata->topics[0].partition_cnt; i++) count += metadata->topics[0].partitions[i].leader >= 0;
         rd_kafka_metadata_destroy(metadata);
     }
     rd_kafka_topic_destroy(topic);
     return count;
-}
-
-static long end(rd_kafka_t *rk, const char *topic) {
-    long sum = 0;
-    for (int partition = 0, count = partitions(rk, topic); partition < count; partition++) {
-        int64_t low = 0, high = 0;
-        if (rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high, 5000)) return -1;
-        sum += high;
-    }
-    return sum;
 }
 
 static void count(rd_kafka_t *rk, const char *topic) {
@@ -74,7 +64,7 @@ static int create_or_delete(rd_kafka_t *rk, int creating, int partition_count, c
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3 || argc - 3 >= TOPICS) fail("kadm create PARTITIONS|delete|end|count TOPIC…");
+    if (argc < 3 || argc - 3 >= TOPICS) fail("kadm create PARTITIONS|delete|partitions|count TOPIC…");
     rd_kafka_conf_t *conf = conf_for(getenv("BOOTSTRAP"));
     set(conf, "group.id", "kadm");
     set(conf, "auto.offset.reset", "earliest");
@@ -87,7 +77,7 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "create")) return create_or_delete(rk, 1, atoi(argv[2]), argv + 3, argc - 3);
     if (!strcmp(argv[1], "delete")) return create_or_delete(rk, 0, 0, argv + 2, argc - 2);
     for (int i = 2; i < argc; i++) {
-        if (!strcmp(argv[1], "end")) printf("%s %ld\n", argv[i], end(rk, argv[i]));
+        if (!strcmp(argv[1], "partitions")) printf("%s %d\n", argv[i], partitions(rk, argv[i]));
         else count(rk, argv[i]);
     }
     return 0;

@@ -12,7 +12,7 @@ func stageSubjects() throws -> [Subject] {
 /// A plan of `Benchmarks/topologies`.
 func plan(_ name: String, _ more: [String: String] = [:]) throws -> Plan {
     let variables = [
-        "NAME": name, "BOOTSTRAP": "localhost:9092", "IN": "in", "OUT": "out", "COUNTRIES": "../work/countries.csv",
+        "NAME": name.lowercased(), "BOOTSTRAP": "localhost:9092", "IN": "in", "OUT": "out", "COUNTRIES": "../work/countries.csv",
         "CSV": "orders.csv",
     ].merging(more) { $1 }
     let loaded = loadTopologies(file: "Benchmarks/topologies/\(name).yaml", variables: variables)
