@@ -55,7 +55,6 @@ let package = Package(
 
         // Tests, in folders that mirror the sources.
         .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),
-        .testTarget(name: "AllocationTests", dependencies: ["BenchmarkSubjects", "CAllocations"], swiftSettings: swift),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: swift),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "CELTests", dependencies: ["CEL", "JSON", "Bytes"], swiftSettings: swift),

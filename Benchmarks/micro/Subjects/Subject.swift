@@ -1,4 +1,4 @@
-/// An operation on the way of a record, to be measured: what it costs (`microbench`), how often it allocates (AllocationTests).
+/// An operation on the way of a record, to be measured: what it costs (`microbench`), how often it allocates (`microbench --allocations`).
 package struct Subject {
     package var name: String
     /// How many calls make a round that is long enough to time.

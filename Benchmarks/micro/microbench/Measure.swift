@@ -15,7 +15,7 @@ struct Measurement {
         name = subject.name
         nanoseconds = leastNanoseconds(calls: subject.calls, subject.run)
         byHand = subject.byHand.map { leastNanoseconds(calls: subject.calls, $0) }
-        allocations = allocationsPerCall(calls: subject.calls / 10, subject.run)
+        allocations = Double(microbench.allocations(calls: 10_000, warm: 10_000, subject.run)) / 10_000
         target = subject.target
     }
 
@@ -50,12 +50,20 @@ private func leastNanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Voi
     return best
 }
 
-/// Allocations for one call.
-private func allocationsPerCall(calls: Int, _ body: (Int) -> Void) -> Double {
-    body(calls / 10)
+/// How often the thread allocates in so many calls, after others that warm it up.
+func allocations(calls: Int, warm: Int, _ body: (Int) -> Void) -> UInt64 {
+    body(warm)
     let before = ca_allocations()
     body(calls)
-    return Double(ca_allocations() - before) / Double(calls)
+    return ca_allocations() - before
+}
+
+/// Whether an allocation is seen at all: else a check would pass whatever is allocated.
+func countsAllocations() -> Bool {
+    // The C library's own, which no optimizer can leave out.
+    allocations(calls: 1, warm: 0) { _ in
+        if let file = fopen("/dev/null", "r") { fclose(file) }
+    } > 0
 }
 
 private func threadTime() -> Int {
