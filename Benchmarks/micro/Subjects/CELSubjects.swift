@@ -20,8 +20,7 @@ func celSubjects() throws -> [Subject] {
     let exists = try nested.program("message.items.exists(item, item.quantity > 9)")
     return [
         order.evaluate(
-            "unit_price > 100.0 && country in ['DE','FR'], slots filled", [filter], target: 20,
-            byHand: { frame, calls in for _ in 0..<calls { use(byHand(opaque(frame))) } }),
+            "unit_price > 100.0 && country in ['DE','FR'], slots filled", [filter], target: 20),
         order.fromBytes("the same from the record's bytes", filter, byHand: byHand),
         order.evaluate("\(many.count) expressions in turn on one record, each", many, target: 20),
         nested.evaluate("items.exists(item, item.quantity > 9), 13 items, slots filled", [exists], calls: 40_000),
@@ -85,17 +84,20 @@ private final class Slots {
 
     /// On the filled slots; several programs in turn.
     func evaluate(
-        _ name: String, _ programs: [CELProgram], calls: Int = 480_000, target: Double? = nil,
-        byHand: ((UnsafePointer<Value>, Int) -> Void)? = nil
+        _ name: String, _ programs: [CELProgram], calls: Int = 480_000, target: Double? = nil
     ) -> Subject {
-        Subject(
-            name, calls: calls, target: target, byHand: byHand.map { body in { body(UnsafePointer(self.frame), $0) } }
-        ) { [self] calls in
-            var next = 0
-            for _ in 0..<calls {
-                use(programs[next].evaluate(frame, record: record.bytes, arena: &arena))
-                next = next + 1 == programs.count ? 0 : next + 1
-                if next == 0 { arena.reset() }
+        // As a pipeline holds them: without counting references from call to call.
+        let held = programs.map { Unmanaged.passUnretained($0) }
+        return Subject(name, calls: calls, target: target) { [self] calls in
+            withExtendedLifetime(programs) {
+                held.withUnsafeBufferPointer { held in
+                    var next = 0
+                    for _ in 0..<calls {
+                        held[next]._withUnsafeGuaranteedRef { use($0.evaluate(frame, record: record.bytes, arena: &arena)) }
+                        next = next + 1 == held.count ? 0 : next + 1
+                        if next == 0 { arena.reset() }
+                    }
+                }
             }
         }
     }

@@ -29,7 +29,8 @@ enum Main {
         exit(failed ? 1 : 0)
     }
 
-    /// An allocation costs more than most steps, and what never allocates can't grow.
+    /// An allocation costs more than most steps, and what never allocates can't grow. A batch of 1,000 may take one (a chunk of
+    /// an arena, of a file), a record none.
     private static func checkAllocations(_ subject: Subject) -> Bool {
         let calls = 10_000
         guard countsAllocations() else {
@@ -37,7 +38,8 @@ enum Main {
             return false
         }
         let count = allocations(calls: calls, warm: calls, subject.run)
-        print(count == 0 ? "ok   allocations: \(subject.name)" : "FAIL allocations: \(subject.name): \(count) in \(calls) calls")
-        return count == 0
+        let isRight = count <= UInt64(calls / 1000)
+        print(isRight ? "ok   allocations: \(subject.name)" : "FAIL allocations: \(subject.name): \(count) in \(calls) calls")
+        return isRight
     }
 }
