@@ -2,7 +2,7 @@
 # make test    every test, real services included; closes with `N passed, N failed`
 # make chaos   kills the pipeline for some minutes and counts (CHAOS="--seed 7 --records 1000000 --kills 100")
 # make simulate  the real loops against seeded crashes and failures, on a virtual clock (SEEDS=10000 FROM=1 TRACE=1)
-# make bench   the workloads of Benchmarks/README.md beside their rivals
+# make bench   the works of Benchmarks/README.md beside their rivals (WORK=W2, or several; RUNS=5 RECORDS=1000000)
 # make build, make fmt, make clean
 .PHONY: run test chaos simulate bench build setup fmt clean
 
@@ -37,7 +37,7 @@ setup:
 	@scripts/setup
 
 fmt:
-	@swift format --in-place --recursive Sources Tests Package.swift
+	@swift format --in-place --recursive Sources Tests Benchmarks Package.swift
 
 clean:
 	@scripts/run stop

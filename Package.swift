@@ -59,6 +59,10 @@ let package = Package(
         .target(name: "Simulation", dependencies: ["ETL", "Log", "Bytes"], path: "Tests/Simulation/Model", swiftSettings: swift),
         .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/simulate", swiftSettings: swift),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Tests", swiftSettings: swift),
+        // Single operations, measured: `swift run -c release microbench`. No product, so who depends on this package builds none of it.
+        .target(name: "CAllocations", path: "Benchmarks/micro/CAllocations"),
+        .target(name: "BenchmarkSubjects", dependencies: ["ETL", "Log", "CEL", "JSON", "Bytes"], path: "Benchmarks/micro/Subjects", swiftSettings: swift),
+        .executableTarget(name: "microbench", dependencies: ["BenchmarkSubjects", "CAllocations"], path: "Benchmarks/micro/microbench", swiftSettings: swift),
 
         // Tests, in folders that mirror the sources.
         .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),

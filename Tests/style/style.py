@@ -41,9 +41,9 @@ def find(folder, *patterns):
     return [Source(path) for pattern in patterns for path in sorted((ROOT / folder).rglob(pattern))]
 
 
-SOURCES, TESTS = find("Sources", "*.swift"), find("Tests", "*.swift")
-SCRIPTS = [Source(path) for path in sorted((ROOT / "scripts").iterdir()) if path.is_file()] + find("Tests", "*.py")
-C = find("Sources", "*.h", "*.c", "*.cpp")
+SOURCES, TESTS = find("Sources", "*.swift"), find("Tests", "*.swift") + find("Benchmarks", "*.swift")
+SCRIPTS = [Source(path) for path in sorted((ROOT / "scripts").iterdir()) if path.is_file()] + find("Tests", "*.py") + find("Benchmarks", "*.py")
+C = find("Sources", "*.h", "*.c", "*.cpp") + find("Benchmarks", "*.h", "*.c", "*.cpp")
 
 
 def importers():

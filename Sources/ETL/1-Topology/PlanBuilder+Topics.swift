@@ -115,8 +115,8 @@ extension PlanBuilder {
         }
         // With `on_bad_row: stop` too: a row whose key can't be computed is a dead letter all the same.
         for extractor in plan.extractors {
-            result.append(
-                letters(plan.deadLetterTopic(of: extractor.name), at: extractor.position, like: extractor.to, .deadLetter))
+            let topic = plan.deadLetterTopic(of: extractor.name)
+            result.append(letters(topic, at: extractor.position, like: extractor.to, .deadLetter))
         }
         if let first = plan.extractors.first {
             result.append(

@@ -1,3 +1,4 @@
+import BenchmarkSubjects
 import CAllocations
 import Glibc
 
@@ -9,6 +10,14 @@ struct Measurement {
     var allocations: Double
     /// What it shall not exceed.
     var target: Double?
+
+    init(_ subject: Subject) {
+        name = subject.name
+        nanoseconds = leastNanoseconds(calls: subject.calls, subject.run)
+        byHand = subject.byHand.map { leastNanoseconds(calls: subject.calls, $0) }
+        allocations = Double(microbench.allocations(calls: 10_000, warm: 10_000, subject.run)) / 10_000
+        target = subject.target
+    }
 
     var line: String {
         func number(_ value: Double) -> String {
@@ -30,7 +39,7 @@ struct Measurement {
 
 /// Nanoseconds of CPU time of this thread for one call: the least of several rounds, which is what the machine's other work
 /// disturbed least. `body` makes `calls` of them.
-func nanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Void) -> Double {
+private func leastNanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Void) -> Double {
     body(calls / 10)
     var best = Double.infinity
     for _ in 0..<rounds {
@@ -41,12 +50,20 @@ func nanoseconds(calls: Int, rounds: Int = 15, _ body: (Int) -> Void) -> Double 
     return best
 }
 
-/// Allocations for one call.
-func allocations(calls: Int, _ body: (Int) -> Void) -> Double {
-    body(calls / 10)
+/// How often the thread allocates in so many calls, after others that warm it up.
+func allocations(calls: Int, warm: Int, _ body: (Int) -> Void) -> UInt64 {
+    body(warm)
     let before = ca_allocations()
     body(calls)
-    return Double(ca_allocations() - before) / Double(calls)
+    return ca_allocations() - before
+}
+
+/// Whether an allocation is seen at all: else a check would pass whatever is allocated.
+func countsAllocations() -> Bool {
+    // The C library's own, which no optimizer can leave out.
+    allocations(calls: 1, warm: 0) { _ in
+        if let file = fopen("/dev/null", "r") { fclose(file) }
+    } > 0
 }
 
 private func threadTime() -> Int {
@@ -54,7 +71,3 @@ private func threadTime() -> Int {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
-
-/// Keeps the optimizer from leaving a result out.
-@inline(never)
-func use<T: BitwiseCopyable>(_ value: T) {}
