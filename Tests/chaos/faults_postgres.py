@@ -1,5 +1,5 @@
 """Faults of Postgres and of the way to it."""
-import os
+import errno
 import time
 
 from machinery import script
@@ -66,9 +66,14 @@ class Postgres:
         filler = self.disk / "filler"
         self.away()
         try:
-            room = os.statvfs(self.disk)
-            with open(filler, "wb") as file:
-                os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+            with open(filler, "wb", buffering=0) as file:
+                try:
+                    for block in (2**20, 4096):
+                        while file.write(bytes(block)) == block:
+                            pass
+                except OSError as full:
+                    if full.errno != errno.ENOSPC:
+                        raise
             end = time.monotonic() + 15
             while not (came := log.read_text(errors="replace").count(FULL) > before) and time.monotonic() < end:
                 self.pipeline.next_file()

@@ -1,5 +1,6 @@
 """Faults of the pipeline's own processes: killed, stopped for longer than their session lasts, joined and left."""
 import signal
+import subprocess
 import time
 
 SESSION_S = 4  # session.timeout.ms in orders.yaml
@@ -76,22 +77,25 @@ class Extractor:
         return True
 
     def zombie(self):
-        """Stopped, and a successor started; when it wakes the successor has fenced it, which it must say and end."""
+        """Stopped, and a successor started; when it wakes one of the two has fenced the other, which must say so and end."""
         self.pipeline.start(self.name)
         time.sleep(self.rng.uniform(0, 0.5))
         if not self.pipeline.fleet.signal(self.name, signal.SIGSTOP):
             return False
         process = self.pipeline.fleet.take(self.name)
+        self.pipeline.two_extractors_until = time.monotonic() + 90
         self.pipeline.start(self.name)
         time.sleep(self.rng.uniform(1, 4))
         process.send_signal(signal.SIGCONT)
         try:
             status = process.wait(timeout=60)
-        except Exception:
+        except subprocess.TimeoutExpired:
             self.pipeline.fail(f"the extractor that another one fenced didn't end in 60 s:\n{self.pipeline.fleet.tail(self.name)}")
             process.kill()
             process.wait()
             return True
+        if status not in (0, 1):
+            self.pipeline.fail(f"the extractor that another one fenced ended with status {status}")
         self.pipeline.note(f"extractor that woke up behind its successor ended with status {status}")
         self.pipeline.count("extractor: zombie")
         return True

@@ -6,7 +6,7 @@ import observe
 from machinery import Failure
 from pipeline import SIDE
 
-IN, OUT, STAGE = "chaos-side.in", "chaos-side.out", "copy"
+IN, OUT, STAGE = "chaos_side.in", "chaos_side.out", "copy"
 ENDS_IN_S = 90
 
 
@@ -18,10 +18,11 @@ class Topic:
         self.pipeline.create_topics(SIDE)
 
     def send(self, number):
+        producer = observe.producer(self.pipeline.services.bootstrap)  # one that has never seen the topic missing
         for _ in range(number):
-            self.pipeline.producer.produce(IN, b'{"id": %d}' % self.sent, b"%d" % (self.sent % 50))
+            producer.produce(IN, b'{"id": %d}' % self.sent, b"%d" % (self.sent % 50), on_delivery=self.pipeline.delivered)
             self.sent += 1
-        if self.pipeline.producer.flush(90):
+        if producer.flush(90):
             raise Failure(f"could not write to {IN} in 90 s")
 
     def copied(self, timeout_s=120):
@@ -41,7 +42,7 @@ class Topic:
 
     def committed(self, timeout_s=60):
         ends, end = observe.ends_of(self.pipeline.kafka.read(IN)), time.monotonic() + timeout_s
-        while self.pipeline.kafka.behind(f"etl.chaos-side.{STAGE}", IN, ends):
+        while self.pipeline.kafka.behind(f"etl.chaos_side.{STAGE}", IN, ends):
             if time.monotonic() > end:
                 raise Failure(f"stage {STAGE} didn't commit what it had copied in {timeout_s} s")
             time.sleep(0.2)
@@ -65,7 +66,7 @@ class Topic:
         else:
             fleet.take(STAGE)
             fleet.living.pop(STAGE, None)
-            if status <= 0 or IN not in said:
+            if status <= 0 or not any(IN in line for line in fleet.last(STAGE, 3)):
                 self.pipeline.fail(f"the stage whose topic was deleted ended with status {status}, not naming it:\n{said}")
             self.pipeline.note(f"stage whose topic was deleted ended with status {status}")
         self.pipeline.say(f"the stage ended {took:.1f} s after its topic was deleted, with status {status}")

@@ -146,9 +146,13 @@ class Fleet:
                 process.wait()
         self.living = {}
 
+    def last(self, name, lines=4):
+        """What it said last."""
+        return (self.dir / f"{name}.log").read_text(errors="replace").splitlines()[-lines:]
+
     def tail(self, name, lines=4):
-        text = (self.dir / f"{name}.log").read_text(errors="replace").splitlines()
-        return "\n".join("    " + line[:600] for line in text[-lines:])
+        """The same for people."""
+        return "\n".join("    " + line[:600] for line in self.last(name, lines))
 
 
 def environment(library):

@@ -104,6 +104,14 @@ class Kafka:
             consumer.close()
 
 
+def topics_of(broker):
+    """The topics that a broker knows; none while it is away."""
+    try:
+        return set(AdminClient({"bootstrap.servers": broker, "log_level": 2}).list_topics(timeout=2).topics)
+    except KafkaException:
+        return set()
+
+
 def producer(bootstrap):
     return Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0, "log_level": 2})
 

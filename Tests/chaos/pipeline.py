@@ -1,5 +1,6 @@
 """The pipeline under test: its input, its processes, and what is counted. Lanes of faults, a thread each, share it."""
 import random
+import re
 import subprocess
 import threading
 import time
@@ -22,6 +23,7 @@ class Pipeline:
         self.lock = threading.RLock()
         self.counts, self.notes, self.failures, self.injected = {}, {}, [], {}
         self.files, self.extracted, self.began = 0, False, time.monotonic()
+        self.two_extractors_until = 0
         self.away = {}  # service → when it was last away
         self.data = services.dir / "data"
         secrets = services.dir / "secrets"
@@ -43,6 +45,16 @@ class Pipeline:
                               capture_output=True, text=True, timeout=90)
         if made.returncode:
             raise Failure(f"etl topics create failed ({made.returncode}): {made.stdout}{made.stderr}")
+        self.known_everywhere(re.findall(r"name: ([\w.-]+), partitions|name: ([\w.-]+)\}", topology.read_text()))
+
+    def known_everywhere(self, names, timeout_s=30):
+        """Waits until each broker knows the topics: the controller answers before all have heard of them."""
+        end, topics = time.monotonic() + timeout_s, {one or other for one, other in names}
+        for broker in self.services.bootstrap.split(","):
+            while not (seen := observe.topics_of(broker)) or not topics <= seen:
+                if time.monotonic() > end:
+                    return  # a broker that is away now asks the others when it comes back
+                time.sleep(0.1)
 
     # ---- Input -----------------------------------------------------------------------------------------------------------------
 
@@ -63,10 +75,14 @@ class Pipeline:
             for _ in range(2):
                 key = f"malformed-{len(self.injected)}"
                 self.injected[key] = "parse."
-                self.producer.produce("chaos.raw", self.rng.choice(MALFORMED), key,
+                self.producer.produce("chaos.raw", self.rng.choice(MALFORMED), key, on_delivery=self.delivered,
                                       headers=[("x-source", b"elsewhere"), ("x-bytes", b"\x00\xff")])
         if self.producer.flush(90):
             raise Failure("could not inject malformed records in 90 s")
+
+    def delivered(self, error, message):
+        if error:
+            self.fail(f"the suite itself could not write {message.key()} to {message.topic()}: {error}")
 
     # ---- Processes -------------------------------------------------------------------------------------------------------------
 
@@ -94,8 +110,13 @@ class Pipeline:
         recently = any(time.monotonic() - last < AFTERMATH_S for last in self.away.values())
         if status == SERVICE_AWAY and recently:
             self.note(f"{name.partition('#')[0]} ended with status 4, a service being away, and was started again")
+        elif name == "extractor" and time.monotonic() < self.two_extractors_until and self.fenced(name):
+            self.note("extractor fenced by one that was stopped before it had begun")
         else:
             self.fail(f"{name} ended by itself with status {status}:\n{self.fleet.tail(name)}")
+
+    def fenced(self, name):
+        return any("[extract.fenced]" in line for line in self.fleet.last(name))
 
     def leave(self, name):
         """Ends a process in an orderly way."""

@@ -19,8 +19,8 @@ def judge(pipeline, topics):
     undone = sum(len(kafka.read(topic, "read_uncommitted")) - len(topics[topic]) for topic in expect.TOPICS)
     bad = sum(map(len, expected.dead.values())) + len(expected.bad_rows)
     orders = len(expected.order) + len(expected.bad_rows)
-    print(f"\n{orders:,} orders in {pipeline.files} files and {len(pipeline.injected)} injected records: {len(expected.table):,} belong "
-          f"in the table,\n{expected.refunded:,} are refunded, {bad:,} are bad. {undone:,} records were written and undone by "
+    print(f"\n{orders:,} orders in {pipeline.files} files and {len(pipeline.injected)} injected records: {len(expected.table):,} "
+          f"belong in the table,\n{expected.refunded:,} are refunded, {bad:,} are bad. {undone:,} records were written and undone by "
           f"aborted transactions.\n")
     print("| fault survived | times |\n|---|---:|")
     for fault, times in sorted(pipeline.counts.items()):
