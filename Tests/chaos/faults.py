@@ -5,6 +5,7 @@ import threading
 import faults_kafka
 import faults_postgres
 import faults_process
+import faults_replay
 import faults_topic
 from expect import STAGES
 
@@ -29,16 +30,18 @@ SHARES = {
     ("postgres", "cut_commit"): (6, True),
     ("postgres", "disk_full"): (3, False),
     ("topic", "deleted"): (3, False),
+    ("replay", "kill"): (12, True),
 }
 LANES = {"extractor": faults_process.Extractor, **{stage: faults_process.Stage for stage in STAGES},
-         "kafka": faults_kafka.Kafka, "postgres": faults_postgres.Postgres, "topic": faults_topic.Topic}
+         "kafka": faults_kafka.Kafka, "postgres": faults_postgres.Postgres, "topic": faults_topic.Topic,
+         "replay": faults_replay.Replay}
 
 
 def plan(total, rng, wanted):
     """{lane: its faults in order}: so many in all, of the wanted kinds, kills of the stages making up the number."""
     counts = {key: round(share * total / 300) or int(cheap) for key, (share, cheap) in SHARES.items()
               if not wanted or f"{key[0]}.{key[1]}" in wanted or key[1] in wanted or key[0] in wanted}
-    kills = [key for key in counts if key[1] == "kill"] or list(counts)
+    kills = [key for key in counts if key[1] == "kill" and key[0] in STAGES] or list(counts)
     turn = 0
     while (missing := total - sum(counts.values())) and turn < 10 * total:
         key = kills[turn % len(kills)]

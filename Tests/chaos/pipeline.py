@@ -9,7 +9,8 @@ import expect
 import observe
 from machinery import ROOT, Failure, Fleet, environment
 
-TOPOLOGY, SIDE = ROOT / "Tests/chaos/orders.yaml", ROOT / "Tests/chaos/side.yaml"
+TOPOLOGY, SIDE, REPLAY = (ROOT / f"Tests/chaos/{name}.yaml" for name in ("orders", "side", "replay"))
+BESIDE = {"copy": SIDE, "mend": REPLAY}  # stages of topologies beside the orders'
 MALFORMED = [b'{"order_id": "o-1", "quantity": 3', b'{"customer_id": "\xff\xfe"}', b"{'quantity': 1}", b"",
              b'{"quantity": 1} trailing', b'{"quantity": 01}']
 SERVICE_AWAY = 4  # exit status of a process that is started while a service can't be reached
@@ -92,8 +93,7 @@ class Pipeline:
             command = [str(self.given.bin / "etl"), "extract", f"--topology={TOPOLOGY}", "--extractor=orders_csv"]
         else:
             stage, _, instance = name.partition("#")
-            topology = SIDE if stage == "copy" else TOPOLOGY
-            command = [str(self.given.bin / "etl-stage"), f"--topology={topology}", f"--stage={stage}",
+            command = [str(self.given.bin / "etl-stage"), f"--topology={BESIDE.get(stage, TOPOLOGY)}", f"--stage={stage}",
                        f"--instance={instance or 'a'}"]
         self.fleet.start(name, command)
 
