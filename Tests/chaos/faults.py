@@ -9,28 +9,29 @@ import faults_replay
 import faults_topic
 from expect import STAGES
 
-# By lane and fault: its share of 300 faults, and whether the short form has one. A lane's faults come one after another, those
-# of different lanes at the same time: a broker restarts while a stage is killed while a connection to Postgres is cut.
+# By lane and fault: its share of 300 faults, and how many there are at least, however few there are in all. A lane's faults come
+# one after another, those of different lanes at the same time: a broker restarts while a stage is killed while a connection to
+# Postgres is cut.
 SHARES = {
-    ("extractor", "kill"): (36, True),
-    ("extractor", "zombie"): (6, True),
-    **{(stage, "kill"): (28, True) for stage in STAGES},
-    **{(stage, "zombie"): (6, stage == "load_postgres") for stage in STAGES},
-    **{(stage, "join_or_leave"): (8, stage == "enrich") for stage in STAGES},
-    ("kafka", "crash"): (14, True),
-    ("kafka", "pause"): (10, True),
-    ("kafka", "rolling_restart"): (2, False),
-    ("kafka", "leaders"): (10, True),
-    ("kafka", "group_coordinator"): (8, False),
-    ("kafka", "transaction_coordinators"): (6, False),
-    ("postgres", "stop"): (8, True),
-    ("postgres", "kill"): (6, False),
-    ("postgres", "pause"): (6, True),
-    ("postgres", "cut_copy"): (8, True),
-    ("postgres", "cut_commit"): (6, True),
-    ("postgres", "disk_full"): (3, False),
-    ("topic", "deleted"): (3, False),
-    ("replay", "kill"): (12, True),
+    ("extractor", "kill"): (36, 1),
+    ("extractor", "zombie"): (6, 1),
+    **{(stage, "kill"): (28, 1) for stage in STAGES},
+    **{(stage, "zombie"): (6, int(stage == "load_postgres")) for stage in STAGES},
+    **{(stage, "join_or_leave"): (8, 2 * (stage == "enrich")) for stage in STAGES},
+    ("kafka", "crash"): (14, 1),
+    ("kafka", "pause"): (10, 1),
+    ("kafka", "rolling_restart"): (2, 0),
+    ("kafka", "leaders"): (10, 1),
+    ("kafka", "group_coordinator"): (8, 0),
+    ("kafka", "transaction_coordinators"): (6, 0),
+    ("postgres", "stop"): (8, 1),
+    ("postgres", "kill"): (6, 0),
+    ("postgres", "pause"): (6, 1),
+    ("postgres", "cut_copy"): (8, 1),
+    ("postgres", "cut_commit"): (6, 1),
+    ("postgres", "disk_full"): (3, 0),
+    ("topic", "deleted"): (3, 0),
+    ("replay", "kill"): (12, 1),
 }
 LANES = {"extractor": faults_process.Extractor, **{stage: faults_process.Stage for stage in STAGES},
          "kafka": faults_kafka.Kafka, "postgres": faults_postgres.Postgres, "topic": faults_topic.Topic,
@@ -39,7 +40,7 @@ LANES = {"extractor": faults_process.Extractor, **{stage: faults_process.Stage f
 
 def plan(total, rng, wanted):
     """{lane: its faults in order}: so many in all, of the wanted kinds, kills of the stages making up the number."""
-    counts = {key: round(share * total / 300) or int(cheap) for key, (share, cheap) in SHARES.items()
+    counts = {key: max(least, round(share * total / 300)) for key, (share, least) in SHARES.items()
               if not wanted or f"{key[0]}.{key[1]}" in wanted or key[1] in wanted or key[0] in wanted}
     kills = [key for key in counts if key[1] == "kill" and key[0] in STAGES] or list(counts)
     turn = 0
