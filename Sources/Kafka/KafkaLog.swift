@@ -90,6 +90,8 @@ public final class KafkaLog: RecordLog {
         result.tune("fetch.queue.backoff.ms", 10)  // from 2.2.0 on; before, a full queue costs a second
         result.tune("fetch.error.backoff.ms", 200)
         result.tune("check.crcs", true)
+        // A reader that is at its end hears of its topic's deletion only here. The default, 5 minutes, looks like a hang.
+        result.tune("topic.metadata.refresh.interval.ms", 10_000)
         // Cooperative rebalancing has faults before 2.10.0 that lose or double assignments.
         result.tune("partition.assignment.strategy", rd_kafka_version() >= 0x020a_0000 ? "cooperative-sticky" : "range")
         try result.setRequired(for: .consumer)

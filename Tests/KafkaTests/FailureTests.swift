@@ -33,6 +33,23 @@ import TestServices
         }
     }
 
+    /// A reader at its end fetches nothing, so nothing but a look at the topic tells it.
+    @Test func aTopicDeletedUnderAReaderAtItsEndIsNamed() throws {
+        let log = try kafka()
+        let topic = try newTopic(log)
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: Listener()))
+        defer { consumer.close() }
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: nil))
+        try producer.send("last")
+        try producer.flush(timeoutMs: 30_000)
+        _ = try consumer.read(count: 1)
+        _ = try KafkaBroker.shared().tool("topics", "--delete", "--topic", topic)
+        let error = logError { _ = try consumer.read(timeout: 60) { _, _ in false } }
+        #expect(error?.code == "log.topic_missing", "\(String(describing: error))")
+        #expect(error?.kind == .configuration)
+        #expect(error?.message.contains(topic) == true)
+    }
+
     /// With one broker of its own, since it goes down and lets in only who may come.
     @Test func aBrokerThatRefusesAndOneThatRestartsLoseNothing() throws {
         let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-sasl.\(getpid())", arguments: ["--sasl"])
