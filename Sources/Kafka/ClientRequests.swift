@@ -2,15 +2,24 @@ internal import CRdkafka
 internal import Glibc
 internal import Log
 
+/// How long a client that starts asks again for a topic that isn't there.
+let newTopicPatienceMs: Int64 = 2000
+
 /// Requests that several kinds of client make.
 extension Client {
     /// What the brokers know of a topic; nil: there is none. Never makes one (on a consumer's handle).
     /// `operation`: what the topic is wanted for, which includes describing it.
-    func describe(_ topic: String, _ operation: String = "Describe", timeoutMs: Int64) throws(LogError) -> TopicDescription? {
+    ///
+    /// - Parameter patienceMs: how long to ask again for a topic that isn't there. One that was just made is known to one broker
+    ///   before the others.
+    func describe(
+        _ topic: String, _ operation: String = "Describe", timeoutMs: Int64, patienceMs: Int64 = 0
+    ) throws(LogError) -> TopicDescription? {
         let what = "asking for topic \(topic)"
         guard let object = rd_kafka_topic_new(handle, topic, nil) else { throw KafkaErrors.error(rd_kafka_last_error(), what) }
         defer { rd_kafka_topic_destroy(object) }
         let deadline = Deadline(timeoutMs)
+        let patience = Deadline(patienceMs)
         while true {
             var metadata: UnsafePointer<rd_kafka_metadata>?
             var error = rd_kafka_metadata(handle, 0, object, &metadata, deadline.slice(2000))
@@ -18,7 +27,11 @@ extension Client {
                 defer { rd_kafka_metadata_destroy(found) }
                 guard found.pointee.topic_cnt > 0, let only = found.pointee.topics else { return nil }
                 error = only.pointee.err
-                if error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC { return nil }
+                if error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC {
+                    if patience.isOver { return nil }
+                    pause(ms: 50)
+                    continue
+                }
                 if error.rawValue == 0, only.pointee.partition_cnt > 0 {
                     let replicas = only.pointee.partitions.map { $0.pointee.replica_cnt } ?? -1
                     return TopicDescription(name: topic, partitions: only.pointee.partition_cnt, replication: replicas)

@@ -35,11 +35,22 @@ extension Plan {
         return zip(wanted, outcomes).map { ($0, $1) }
     }
 
+    /// What is missing is asked for again for a while: topics just made are known to one broker before the others.
+    private func settledChecks(_ log: any RecordLog, names: Set<String>?, patiently: Bool) throws(LogError) -> [TopicCheck] {
+        let clock = SystemClock()
+        let endMs = clock.nowMs() + (patiently ? 2000 : 0)
+        while true {
+            let checks = try checkTopics(log, names: names)
+            if clock.nowMs() >= endMs || !checks.contains(where: { $0.state == .missing }) { return checks }
+            clock.wait(ms: 100)
+        }
+    }
+
     /// Makes sure that every topic is there and as the topology says, or says what to do.
     package func requireTopics(_ log: any RecordLog, create: Bool, names: Set<String>? = nil) throws(ETLError) {
         do {
             var missing: [TopicPlan] = []
-            for check in try checkTopics(log, names: names) {
+            for check in try settledChecks(log, names: names, patiently: !create) {
                 switch check.state {
                 case .right: break
                 case .missing: missing.append(check.topic)
