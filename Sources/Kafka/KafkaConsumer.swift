@@ -37,7 +37,8 @@ public final class KafkaConsumer: LogConsumer {
         queue = rd_kafka_queue_get_consumer(client.handle)
         batch = ConsumedBatch()
         try client.connect(timeoutMs: log.connectTimeoutMs)
-        guard try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs) != nil else { throw missing(topic) }
+        let found = try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
+        guard found != nil else { throw missing(topic) }
         rd_kafka_poll_set_consumer(client.handle)
         let subscription = PartitionList(topic: topic, CollectionOfOne(RD_KAFKA_PARTITION_UA))
         let error = rd_kafka_subscribe(client.handle, subscription.pointer)

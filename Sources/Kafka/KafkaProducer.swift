@@ -22,7 +22,9 @@ public final class KafkaProducer: LogProducer {
         // Asked of a consumer's handle: a producer's question would make the topic.
         let inquirer = try log.inquirer()
         partitionCounts = try topics.map { topic throws(LogError) -> Int32 in
-            guard let description = try inquirer.describe(topic, "Write", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs) else {
+            let found = try inquirer.describe(
+                topic, "Write", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
+            guard let description = found else {
                 throw missing(topic)
             }
             return description.partitions

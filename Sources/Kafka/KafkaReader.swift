@@ -15,7 +15,8 @@ public final class KafkaReader: LogReader {
         properties.tune("fetch.wait.max.ms", 10)
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         try client.connect(timeoutMs: log.connectTimeoutMs)
-        guard try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs) != nil else { throw missing(topic) }
+        let found = try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
+        guard found != nil else { throw missing(topic) }
         object = rd_kafka_topic_new(client.handle, topic, nil)
         if object == nil { throw KafkaErrors.error(rd_kafka_last_error(), "opening topic \(topic)") }
     }
