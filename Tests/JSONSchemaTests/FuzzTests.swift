@@ -116,9 +116,14 @@ private struct Generator {
 
 /// For some seconds: nothing crashes, and what must agree agrees.
 @Suite struct FuzzTests {
+    /// So many seconds, or FUZZ_SECONDS.
+    private static func time(_ seconds: Double) -> Duration {
+        .seconds(ProcessInfo.processInfo.environment["FUZZ_SECONDS"].flatMap(Double.init) ?? seconds)
+    }
+
     @Test func schemasAndValues() throws {
         var generator = Generator(random: .seeded())
-        let end = ContinuousClock.now + .seconds(4)
+        let end = ContinuousClock.now + Self.time(4)
         var compiled = 0
         while ContinuousClock.now < end {
             let text = generator.schema()
@@ -184,7 +189,7 @@ private struct Generator {
 
     @Test func brokenSchemasAndValues() throws {
         var generator = Generator(random: .seeded())
-        let end = ContinuousClock.now + .seconds(2)
+        let end = ContinuousClock.now + Self.time(2)
         while ContinuousClock.now < end {
             let broken = generator.mutated(generator.schema())
             if let schema = try? JSONSchema(broken) {
@@ -200,7 +205,7 @@ private struct Generator {
     /// The tape takes what the scanner takes, and refuses the rest for the same reason at the same byte.
     @Test func tapeAndScannerAgree() throws {
         var generator = Generator(random: .seeded())
-        let end = ContinuousClock.now + .seconds(2)
+        let end = ContinuousClock.now + Self.time(2)
         var tape = Tape()
         var trie = SlotTrie()
         for name in ["a", "b", "é"] { trie.slot([name]) }

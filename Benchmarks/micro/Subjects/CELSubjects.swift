@@ -20,7 +20,7 @@ func celSubjects() throws -> [Subject] {
     let exists = try nested.program("message.items.exists(item, item.quantity > 9)")
     return [
         order.evaluate(
-            "unit_price > 100.0 && country in ['DE','FR'], slots filled", [filter], target: 20),
+            "unit_price > 100.0 && country in ['DE','FR'], slots filled", [filter], target: 20, byHand: byHand),
         order.fromBytes("the same from the record's bytes", filter, byHand: byHand),
         order.evaluate("\(many.count) expressions in turn on one record, each", many, target: 20),
         nested.evaluate("items.exists(item, item.quantity > 9), 13 items, slots filled", [exists], calls: 40_000),
@@ -57,7 +57,6 @@ private final class Slots {
     private(set) var trie = SlotTrie()
     private let record: Record
     private var frame: UnsafeMutablePointer<Value>
-    private var arena = Arena()
     /// What the filled slots lead into.
     private var kept = Arena()
 
@@ -84,19 +83,26 @@ private final class Slots {
 
     /// On the filled slots; several programs in turn.
     func evaluate(
-        _ name: String, _ programs: [CELProgram], calls: Int = 480_000, target: Double? = nil
+        _ name: String, _ programs: [CELProgram], calls: Int = 480_000, target: Double? = nil,
+        byHand: ((UnsafePointer<Value>) -> Bool)? = nil
     ) -> Subject {
         // As a pipeline holds them: without counting references from call to call.
         let held = programs.map { Unmanaged.passUnretained($0) }
-        return Subject(name, calls: calls, target: target) { [self] calls in
+        let hand: ((Int) -> Void)? = byHand.map { body in { [self] calls in for _ in 0..<calls { use(body(opaque(frame))) } } }
+        return Subject(name, calls: calls, target: target, byHand: hand) { [self] calls in
             withExtendedLifetime(programs) {
                 held.withUnsafeBufferPointer { held in
+                    // As a pipeline has them: not looked up in an object at each call.
+                    let (frame, bytes) = (UnsafePointer(frame), record.bytes)
+                    var arena = Arena()
                     var next = 0
+                    var sum: UInt64 = 0
                     for _ in 0..<calls {
-                        held[next]._withUnsafeGuaranteedRef { use($0.evaluate(frame, record: record.bytes, arena: &arena)) }
+                        held[next]._withUnsafeGuaranteedRef { sum &+= $0.evaluate(frame, record: bytes, arena: &arena).bits }
                         next = next + 1 == held.count ? 0 : next + 1
                         if next == 0 { arena.reset() }
                     }
+                    use(sum)
                 }
             }
         }
@@ -141,5 +147,5 @@ private final class RecordScan {
 }
 
 /// The same pointer, of which the optimizer knows nothing.
-@inline(never)
+@inline(never) @_optimize(none)
 private func opaque(_ frame: UnsafePointer<Value>) -> UnsafePointer<Value> { frame }
