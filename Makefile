@@ -2,13 +2,16 @@
 # make test    every test, real services included; closes with `N passed, N failed`
 # make chaos   breaks the pipeline 300 times in all the ways of docs/chaos.md, and counts (CHAOS="--faults 100 --seed 7")
 # make simulate  the real loops against seeded crashes and failures, on a virtual clock (SEEDS=10000 FROM=1 TRACE=1)
-# make fuzz    random expressions, schemas and records for a minute each (FUZZ_SECONDS=60 FUZZ_SEED=7)
+# make fuzz    libFuzzer, then random generators, on expressions, schemas and records, for a minute each (FUZZ_SECONDS=60)
 # make bench   the works of Benchmarks/README.md beside their rivals (WORK=W2, or several; RUNS=5 RECORDS=1000000)
 # make build, make fmt, make clean
 .PHONY: run test chaos simulate fuzz bench build setup fmt clean
 
 # What `make chaos` does unless told otherwise; Tests/chaos/chaos.py --help has the options.
 CHAOS ?= --faults 300
+
+# For how long `make fuzz` looks.
+FUZZ_SECONDS ?= 60
 
 # Which seeds `make simulate` runs.
 FROM ?= 1
@@ -28,7 +31,8 @@ simulate:
 	@.build/release/simulate --from=$(FROM) --seeds=$(SEEDS) $(if $(TRACE),--trace)
 
 fuzz: setup
-	@swift build --build-tests && FUZZ_SECONDS=$${FUZZ_SECONDS:-60} swift test --skip-build --filter 'FuzzTests'
+	@scripts/fuzz $(FUZZ_SECONDS)
+	@swift build --build-tests && FUZZ_SECONDS=$(FUZZ_SECONDS) swift test --skip-build --filter 'FuzzTests'
 
 bench: build
 	@Benchmarks/run $(WORK)
