@@ -114,7 +114,7 @@ import Testing
 
         if isCrash { try broker.restart() } else { try broker.resume() }
         try pipeline.send(numbers(20_000..<21_000), to: "in")
-        try pipeline.wait("it is ready again: \(curl("\(http)/health/ready").body)", seconds: 90) { curl("\(http)/health/ready").status == 200 }
+        try pipeline.wait("it is ready again: \(curl("\(http)/health/ready").body) \(stage.errors.suffix(3000))", seconds: 90) { curl("\(http)/health/ready").status == 200 }
         stage.terminate()
         #expect(try stage.wait() == 0, "\(stage.errors.suffix(2000))")
         #expect(try pipeline.stage("pass", "--until-end", url: "postgres://nobody@localhost/x").wait(seconds: 90) == 0)
