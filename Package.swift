@@ -14,24 +14,29 @@ let package = Package(
     products: [
         .library(name: "ETL", targets: ["ETL"]),
         .library(name: "CEL", targets: ["CEL"]),
+        .library(name: "JSON", targets: ["JSON"]),
+        .library(name: "Bytes", targets: ["Bytes"]),
+        .library(name: "JSONSchema", targets: ["JSONSchema"]),
         .executable(name: "etl", targets: ["etl"]),
         .executable(name: "etl-stage", targets: ["etl-stage"]),
     ],
     targets: [
         // The commands: thin, one file per verb.
-        .executableTarget(name: "etl", dependencies: ["ETL", "Command"], swiftSettings: swift),
+        .executableTarget(name: "etl", dependencies: ["ETL", "Command", "Log", "Kafka", "CEL", "JSON", "JSONSchema", "Bytes"], swiftSettings: swift),
         .executableTarget(name: "etl-stage", dependencies: ["ETL", "Command"], swiftSettings: swift),
-        .target(name: "Command", dependencies: ["ETL", "HTTPServer"], swiftSettings: swift),
+        .target(name: "Command", dependencies: ["ETL", "Bytes", "HTTPServer"], swiftSettings: swift),
 
         // The engine.
         .target(
-            name: "ETL", dependencies: ["Bytes", "CBytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "HTTPServer"],
+            name: "ETL",
+            dependencies: ["Bytes", "CBytes", "JSON", "JSONSchema", "CEL", "Log", "Kafka", "Postgres", "YAML", "HTTPServer"],
             swiftSettings: swift),
 
         // Pure libraries: bytes in, values out.
         .target(name: "Bytes", dependencies: ["CBytes"], swiftSettings: swift),
         .target(name: "JSON", dependencies: ["Bytes", "CBytes"], swiftSettings: swift),
         .target(name: "CEL", dependencies: ["Bytes", "JSON", "CRE2"], swiftSettings: swift),
+        .target(name: "JSONSchema", dependencies: ["Bytes", "JSON", "CRE2"], swiftSettings: swift),
 
         // The boundary between engine and Kafka, with the in-memory log; and the real one behind it.
         .target(name: "Log", dependencies: ["Bytes"], swiftSettings: swift),
@@ -50,10 +55,20 @@ let package = Package(
         .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .target(name: "CRE2", cxxSettings: [.define("NDEBUG")], linkerSettings: [.linkedLibrary("re2")]),
 
+        // Seeded simulation of the engine's loops; `make simulate`.
+        .target(name: "Simulation", dependencies: ["ETL", "Log", "Bytes"], path: "Tests/Simulation/Model", swiftSettings: swift),
+        .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/simulate", swiftSettings: swift),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Tests", swiftSettings: swift),
+        // Single operations, measured: `swift run -c release microbench`. No product, so who depends on this package builds none of it.
+        .target(name: "CAllocations", path: "Benchmarks/micro/CAllocations"),
+        .target(name: "BenchmarkSubjects", dependencies: ["ETL", "Log", "CEL", "JSON", "Bytes"], path: "Benchmarks/micro/Subjects", swiftSettings: swift),
+        .executableTarget(name: "microbench", dependencies: ["BenchmarkSubjects", "CAllocations"], path: "Benchmarks/micro/microbench", swiftSettings: swift),
+
         // Tests, in folders that mirror the sources.
         .target(name: "TestServices", path: "Tests/TestServices", swiftSettings: swift),
         .testTarget(name: "BytesTests", dependencies: ["Bytes"], swiftSettings: swift),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "Bytes"], swiftSettings: swift),
+        .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "CELTests", dependencies: ["CEL", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "LogTests", dependencies: ["Log", "Bytes"], swiftSettings: swift),
         .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
@@ -62,7 +77,10 @@ let package = Package(
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestServices"], swiftSettings: swift),
         .testTarget(name: "CommandTests", dependencies: ["Command", "TestServices"], swiftSettings: swift),
         .testTarget(
-            name: "ETLTests", dependencies: ["ETL", "Bytes", "JSON", "CEL", "Log", "Kafka", "Postgres", "YAML", "HTTPServer", "TestServices"],
+            name: "ETLTests",
+            dependencies: [
+                "ETL", "Bytes", "JSON", "CEL", "JSONSchema", "Log", "Kafka", "Postgres", "YAML", "HTTPServer", "TestServices",
+            ],
             swiftSettings: swift),
         .testTarget(
             name: "PipelineTests", dependencies: ["ETL", "Log", "Kafka", "Postgres", "Bytes", "JSON", "TestServices"],

@@ -40,13 +40,17 @@ public enum NumberText {
         // Money and measures: m / 10^k with small k. Up to 15 digits no two decimals are the same double, so none is shorter.
         let magnitude = value.magnitude
         if magnitude < 1e11, magnitude >= 1e-3 {
-            var scaled = magnitude
-            var unit = 1.0
-            for k in 0...4 {
-                let digits = UInt64(scaled + 0.5)
-                if Double(digits) / unit == magnitude { return writeFixed(digits, decimals: k, negative: value < 0, to: target) }
-                unit *= 10
-                scaled = magnitude * unit
+            var decimals = magnitude < 1e9 ? 6 : 4
+            let unit = magnitude < 1e9 ? 1e6 : 1e4
+            var digits = UInt64(magnitude * unit + 0.5)
+            if Double(digits) / unit == magnitude {
+                while decimals > 0 {
+                    let tenth = digits / 10
+                    if tenth &* 10 != digits { break }
+                    digits = tenth
+                    decimals &-= 1
+                }
+                return writeFixed(digits, decimals: decimals, negative: value < 0, to: target)
             }
         }
         return writeShortest(value, to: target)
@@ -85,6 +89,49 @@ public enum NumberText {
         return count
     }
 
+    /// Room that `write(double, precision:)` needs.
+    public static func maxPreciseBytes(_ precision: Int) -> Int { precision + 320 }
+
+    /// Writes a finite double with `precision` digits after the point, correctly rounded (ties to even), plain or with an exponent
+    /// of at least two digits. Returns the byte count.
+    public static func write(
+        _ value: Double, precision: Int, scientific: Bool, to target: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        let room = Int32(truncatingIfNeeded: maxPreciseBytes(precision))
+        return Int(cb_precise(value, Int32(truncatingIfNeeded: precision), scientific ? 1 : 0, target, room))
+    }
+
+    /// The same of more than 64 bits.
+    public static func append(decimal unscaled: Int128, scale: Int, to buffer: inout ByteBuffer) {
+        if let narrow = Int64(exactly: unscaled) { return append(decimal: narrow, scale: scale, to: &buffer) }
+        let target = buffer.reserve(max(scale, 40) + 4)
+        var p = target
+        if unscaled < 0 {
+            p[0] = UInt8(ascii: "-")
+            p += 1
+        }
+        var digits = 1
+        var limit: UInt128 = 10
+        while digits < 39, unscaled.magnitude >= limit {
+            digits += 1
+            limit = digits < 39 ? limit * 10 : limit
+        }
+        let width = max(digits, scale + 1)
+        let count = width + (scale > 0 ? 1 : 0)
+        var rest = unscaled.magnitude
+        var place = count - 1
+        while place >= 0 {
+            if scale > 0, place == width - scale {
+                p[place] = UInt8(ascii: ".")
+            } else {
+                p[place] = 48 + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            place -= 1
+        }
+        buffer.advance(p - target + count)
+    }
+
     /// Appends `unscaled` / 10^`scale` in plain notation with exactly `scale` digits after the point.
     public static func append(decimal unscaled: Int64, scale: Int, to buffer: inout ByteBuffer) {
         let target = buffer.reserve(scale + maxIntBytes + 3)
@@ -92,8 +139,10 @@ public enum NumberText {
     }
 
     /// `digits` with a point before its last `decimals` digits; with `keepsPoint` also `.0` where there are none.
-    private static func writeFixed(_ digits: UInt64, decimals: Int, negative: Bool, to target: UnsafeMutablePointer<UInt8>,
-                                   keepsPoint: Bool = true) -> Int {
+    private static func writeFixed(
+        _ digits: UInt64, decimals: Int, negative: Bool, to target: UnsafeMutablePointer<UInt8>,
+        keepsPoint: Bool = true
+    ) -> Int {
         var p = target
         if negative {
             p[0] = UInt8(ascii: "-")

@@ -15,4 +15,10 @@ extern "C" int cb_shortest_scientific(double value, uint8_t *text) {
     return static_cast<int>(std::to_chars(first, first + 32, value, std::chars_format::scientific).ptr - first);
 }
 
+extern "C" int cb_precise(double value, int precision, int scientific, uint8_t *text, int size) {
+    char *first = reinterpret_cast<char *>(text);
+    auto form = scientific ? std::chars_format::scientific : std::chars_format::fixed;
+    return static_cast<int>(std::to_chars(first, first + size, value, form, precision).ptr - first);
+}
+
 extern "C" void cb_name_thread(const char *name) { prctl(PR_SET_NAME, name); }

@@ -3,7 +3,7 @@ public import JSON
 
 /// A compiled expression of the Common Expression Language (https://github.com/google/cel-spec/blob/master/doc/langdef.md).
 ///
-/// Where this differs from the language definition: int, uint and double mix in arithmetic; `decimal()` computes exactly from the
+/// What we add: int, uint and double mix in arithmetic (unless `CELOptions.strictNumbers`); `decimal()` computes exactly from the
 /// digits a number was written with; a JSON number is an int when written without fraction and exponent, else a double.
 ///
 /// It doesn't change after `compile`; what an evaluation makes lies in the caller's arena. Regular expressions are the reason for
@@ -15,55 +15,45 @@ public final class CELProgram {
     /// What was compiled.
     public let source: String
 
+    /// What is odd about it, in the order of the source.
+    public let warnings: [CELWarning]
+    /// The types the result may have, as far as that is known: fields of records may have any.
+    public var types: TypeSet { rootTypes }
+
     private let root: Operand
     private let rootSpan: SourceSpan
     private let rootTypes: TypeSet
     private let localCount: Int
-    private let nodes: UnsafeMutableBufferPointer<Node>
-    private let operands: UnsafeMutableBufferPointer<Operand>
-    private let constants: UnsafeMutableBufferPointer<Value>
-    private let patterns: UnsafeMutableBufferPointer<OpaquePointer>
+    private let tables: Tables
     /// Keeps constants and patterns alive, and knows where errors are.
     private let assembly: Assembly
 
-    private init(_ source: String, _ result: Compiled, _ assembly: Assembly) {
+    private init(_ source: String, _ result: Compiled, _ assembly: Assembly, _ options: CELOptions, _ warnings: [CELWarning]) {
         self.source = source
         self.assembly = assembly
+        self.warnings = warnings.sorted { $0.offset < $1.offset }
         root = result.operand
         rootSpan = SourceSpan(result.start, result.end)
         rootTypes = result.types
         localCount = assembly.localCount
-        nodes = Self.copy(assembly.nodes)
-        operands = Self.copy(assembly.operands)
-        constants = Self.copy(assembly.constants)
-        patterns = Self.copy(assembly.patterns)
+        tables = Tables(assembly, strictNumbers: options.strictNumbers)
     }
 
-    deinit {
-        nodes.deallocate()
-        operands.deallocate()
-        constants.deallocate()
-        patterns.deallocate()
-    }
-
-    /// Never empty, so that there is a base address.
-    private static func copy<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafeMutableBufferPointer<Element> {
-        let copy = UnsafeMutableBufferPointer<Element>.allocate(capacity: max(elements.count, 1))
-        _ = copy.initialize(from: elements)
-        return copy
-    }
+    deinit { tables.deallocate() }
 
     /// Compiles an expression. The resolver is asked for each name's slot.
-    public static func compile(_ source: String, resolver: inout some NameResolver) throws(CELError) -> CELProgram {
+    public static func compile(
+        _ source: String, options: CELOptions = CELOptions(), resolver: inout some NameResolver
+    ) throws(CELError) -> CELProgram {
         let bytes = Array(source.utf8)
         guard bytes.count <= maxSourceBytes else {
             throw CELError("expression of \(bytes.count) bytes; at most \(maxSourceBytes) are allowed", at: maxSourceBytes)
         }
         let expression = try Parser.parse(bytes)
-        var compiler = Compiler(source: bytes, resolver: resolver)
+        var compiler = Compiler(resolver: resolver, options: options)
         defer { resolver = compiler.resolver }
         let result = try compiler.compile(expression)
-        return CELProgram(source, result, compiler.assembly)
+        return CELProgram(source, result, compiler.assembly, options, compiler.warnings)
     }
 
     /// Whether the result may be of a type, as far as that is known: fields of records may have any.
@@ -79,16 +69,11 @@ public final class CELProgram {
     ///   program, and is good as long as all three are.
     public func evaluate(_ frame: UnsafePointer<Value>, record: UnsafeRawBufferPointer, arena: inout Arena) -> Value {
         withUnsafeMutablePointer(to: &arena) { arena in
-            // The tables are never empty, the arena never gives nil.
-            let locals = localCount == 0
+            let locals =
+                localCount == 0
                 ? UnsafeMutablePointer(mutating: frame)
                 : arena.pointee.allocate(localCount * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: localCount)
-            var machine = Machine(
-                nodes: UnsafePointer(nodes.baseAddress.unsafelyUnwrapped),
-                operands: UnsafePointer(operands.baseAddress.unsafelyUnwrapped),
-                constants: UnsafePointer(constants.baseAddress.unsafelyUnwrapped),
-                patterns: UnsafePointer(patterns.baseAddress.unsafelyUnwrapped),
-                frame: frame, locals: locals, record: record, arena: arena)
+            var machine = Machine(tables: tables, frame: frame, locals: locals, record: record, arena: arena)
             return machine.result(root)
         }
     }
@@ -106,6 +91,9 @@ public final class CELProgram {
         error.tag == .error
             && (error.aux == EvaluationError.noSuchField.rawValue || error.aux == EvaluationError.noSuchKey.rawValue)
     }
+
+    /// Where in the source an error happened, in UTF-8 bytes from its start.
+    public func offset(of error: Value) -> Int { Int(span(error.length).start) }
 
     private func span(_ position: UInt32) -> SourceSpan {
         if position == Position.root { return rootSpan }

@@ -8,10 +8,22 @@ public protocol NameResolver {
     /// the resolver knows better.
     mutating func parentSlot(for path: [String]) -> Int?
 
+    /// The types a chain of names that has a slot may have. As far as they are known, a call that can never succeed is an error
+    /// when the expression is compiled, and a comparison that is always false a warning. `.any` unless the resolver knows better.
+    func types(of path: [String]) -> TypeSet
+
+    /// Whether `a["b"]` is the chain of names that `a.b` is; false where names may have dots in them.
+    var indexesAreNames: Bool { get }
+
     /// The roots it knows, for suggestions.
     var roots: [String] { get }
 }
 
 extension NameResolver {
+    /// As `slot(for:)`.
     public mutating func parentSlot(for path: [String]) -> Int? { slot(for: path) }
+    /// Nothing is known.
+    public func types(of path: [String]) -> TypeSet { .any }
+    /// `a["b"]` is `a.b`.
+    public var indexesAreNames: Bool { true }
 }

@@ -2,6 +2,7 @@
 // inside librdkafka's own loops: they only write down what happened, in an etl_client, for Swift to read afterwards.
 #ifndef CRDKAFKA_SHIM_H
 #define CRDKAFKA_SHIM_H
+#include <dlfcn.h>
 #include <librdkafka/rdkafka.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,11 +24,7 @@ struct etl_client {
     struct etl_rebalance rebalances[16]; // librdkafka waits for each answer, so there is one at a time
     int rebalance_count;
 
-    // Producer. Sends are numbered from 1; outstanding[n & mask] messages of send n have no report yet.
-    int64_t first_open; // the lowest send number with messages outstanding
-    int64_t last_send;
-    uint32_t *outstanding;
-    uint64_t mask;
+    // Producer.
     int64_t failed; // failed reports since the failure was last cleared; what follows is of the first of them
     rd_kafka_resp_err_t failed_err;
     int32_t failed_partition;
@@ -54,12 +51,6 @@ static inline void etl_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_
     if (client->waiting) rd_kafka_yield(rk);
 }
 
-static inline void etl_acknowledge(struct etl_client *client, int64_t send) {
-    if (--client->outstanding[(uint64_t)send & client->mask] != 0 || send != client->first_open) return;
-    while (client->first_open <= client->last_send && client->outstanding[(uint64_t)client->first_open & client->mask] == 0)
-        client->first_open++;
-}
-
 static inline void etl_remember_failure(struct etl_client *client, rd_kafka_resp_err_t err, const char *topic, int32_t partition,
                                         size_t bytes, const char *reason) {
     if (client->failed++) return;
@@ -76,39 +67,17 @@ static inline void etl_delivery_cb(rd_kafka_t *rk, const rd_kafka_message_t *m, 
     if (m->err)
         etl_remember_failure(client, m->err, rd_kafka_topic_name(m->rkt), m->partition, m->len + m->key_len,
                              rd_kafka_err2str(m->err));
-    etl_acknowledge(client, (int64_t)(intptr_t)m->_private);
-}
-
-// A send of `count` messages begins: its number. It has one message more outstanding until etl_acknowledge is called for
-// the send itself, so that reports that come while it goes on don't end it. 0: no memory.
-static inline int64_t etl_send_begins(struct etl_client *client, uint32_t count) {
-    uint64_t open = (uint64_t)(client->last_send + 1 - client->first_open) + 1;
-    if (!client->outstanding || open > client->mask) {
-        uint64_t size = client->outstanding ? (client->mask + 1) * 2 : 1024;
-        uint32_t *larger = (uint32_t *)calloc(size, sizeof *larger);
-        if (!larger) return 0;
-        for (int64_t n = client->first_open; n <= client->last_send; n++)
-            larger[(uint64_t)n & (size - 1)] = client->outstanding[(uint64_t)n & client->mask];
-        free(client->outstanding);
-        client->outstanding = larger;
-        client->mask = size - 1;
-    }
-    client->last_send++;
-    client->outstanding[(uint64_t)client->last_send & client->mask] = count + 1;
-    return client->last_send;
 }
 
 static inline struct etl_client *etl_client_new(void *context) {
     struct etl_client *client = (struct etl_client *)calloc(1, sizeof *client);
     if (!client) return NULL;
     client->context = context;
-    client->first_open = 1;
     return client;
 }
 
 static inline void etl_client_free(struct etl_client *client) {
     for (int i = 0; i < client->rebalance_count; i++) rd_kafka_topic_partition_list_destroy(client->rebalances[i].partitions);
-    free(client->outstanding);
     free(client);
 }
 
@@ -139,6 +108,64 @@ static inline rd_kafka_message_t *etl_wait(rd_kafka_t *rk, struct etl_client *cl
     rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, timeout_ms);
     client->waiting = 0;
     return m;
+}
+
+static inline void etl_prefetch_message(const rd_kafka_message_t *m) {
+    __builtin_prefetch(m);
+    __builtin_prefetch((const char *)m + 64);
+    __builtin_prefetch((const char *)m + 128);
+}
+
+// Whether a consumed message certainly has no headers. rd_kafka_message_headers takes as long as all the rest of consuming to
+// find that out: it makes a buffer object each time. What a record's headers are read from stands behind the public part of the
+// message since librdkafka 1.0 (rdkafka_msg.h: rkm_u.consumer.binhdrs): {int32 length; pointer}. That this is so is checked
+// with each message: in the record's wire format (KIP-98, magic 2) the headers follow the value, so the pointer must be the value's
+// end. Where it isn't, the answer is "perhaps", and rd_kafka_message_headers is asked. The message is the first member of a
+// larger structure, so these bytes are always there.
+static inline int etl_has_no_headers(const rd_kafka_message_t *m) {
+    struct { int32_t length; const unsigned char *start; } headers;
+    if (!m->payload) return 0;
+    memcpy(&headers, (const char *)m + sizeof *m + 48, sizeof headers);
+    return headers.start == (const unsigned char *)m->payload + m->len && headers.length == 1 && headers.start[0] == 0;
+}
+
+// What brokers allow this client on a topic (KIP-430): a bit for each rd_kafka_AclOperation_t. -1: this librdkafka can't ask (2.3
+// and newer can; looked up at run time, since Debian's headers don't have it). -2: no answer.
+static inline int64_t etl_topic_operations(rd_kafka_t *rk, const char *topic, int timeout_ms) {
+    void *(*of_names)(const char **, size_t) = (void *(*)(const char **, size_t))dlsym(NULL, "rd_kafka_TopicCollection_of_topic_names");
+    void (*free_names)(void *) = (void (*)(void *))dlsym(NULL, "rd_kafka_TopicCollection_destroy");
+    rd_kafka_error_t *(*include)(rd_kafka_AdminOptions_t *, int) = (rd_kafka_error_t * (*)(rd_kafka_AdminOptions_t *, int))
+        dlsym(NULL, "rd_kafka_AdminOptions_set_include_authorized_operations");
+    void (*describe)(rd_kafka_t *, const void *, const rd_kafka_AdminOptions_t *, rd_kafka_queue_t *) =
+        (void (*)(rd_kafka_t *, const void *, const rd_kafka_AdminOptions_t *, rd_kafka_queue_t *))dlsym(NULL, "rd_kafka_DescribeTopics");
+    const void *(*result)(rd_kafka_event_t *) = (const void *(*)(rd_kafka_event_t *))dlsym(NULL, "rd_kafka_event_DescribeTopics_result");
+    const void **(*topics)(const void *, size_t *) =
+        (const void **(*)(const void *, size_t *))dlsym(NULL, "rd_kafka_DescribeTopics_result_topics");
+    const rd_kafka_AclOperation_t *(*allowed)(const void *, size_t *) =
+        (const rd_kafka_AclOperation_t *(*)(const void *, size_t *))dlsym(NULL, "rd_kafka_TopicDescription_authorized_operations");
+    if (!of_names || !free_names || !include || !describe || !result || !topics || !allowed) return -1;
+
+    int64_t operations = -2;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_ANY);
+    void *names = of_names(&topic, 1);
+    rd_kafka_error_t *error = include(options, 1);
+    if (error) rd_kafka_error_destroy(error);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, NULL, 0);
+    describe(rk, names, options, queue);
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 1000);
+    size_t topic_count = 0, count = 0;
+    if (event && !rd_kafka_event_error(event) && result(event)) {
+        const void **found = topics(result(event), &topic_count);
+        const rd_kafka_AclOperation_t *list = topic_count == 1 ? allowed(found[0], &count) : NULL;
+        if (list) operations = 0;
+        for (size_t i = 0; list && i < count; i++) operations |= (int64_t)1 << list[i];
+    }
+    if (event) rd_kafka_event_destroy(event);
+    free_names(names);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return operations;
 }
 
 // rd_kafka_produceva takes an array of unions. Takes `headers` over when it succeeds.

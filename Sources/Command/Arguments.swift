@@ -4,11 +4,14 @@ package struct Option: Sendable {
     /// Nil: a flag.
     package let value: String?
     package let doc: String
+    /// May be given several times, see `Arguments.list`.
+    package let repeats: Bool
 
-    package init(_ name: String, _ value: String? = nil, _ doc: String) {
+    package init(_ name: String, _ value: String? = nil, _ doc: String, repeats: Bool = false) {
         self.name = name
         self.value = value
         self.doc = doc
+        self.repeats = repeats
     }
 }
 
@@ -56,6 +59,7 @@ package struct UsageError: Error, Equatable {
 package struct Arguments: Equatable {
     package private(set) var operands: [String] = []
     private var values: [String: String] = [:]
+    private var lists: [String: [String]] = [:]
     private var flags: Set<String> = []
 
     package init(_ words: [String], for command: Command) throws(UsageError) {
@@ -86,14 +90,16 @@ package struct Arguments: Equatable {
                 flags.insert(option.name)
                 continue
             }
+            let value: String
             if parts.count > 1 {
-                values[option.name] = parts[1]
+                value = parts[1]
             } else if index < words.count, !words[index].hasPrefix("--") {
-                values[option.name] = words[index]
+                value = words[index]
                 index += 1
             } else {
                 throw UsageError("--\(option.name) needs a value: --\(option.name)=\(valueName)")
             }
+            if option.repeats { lists[option.name, default: []].append(value) } else { values[option.name] = value }
         }
         if command.operands.isEmpty, let extra = operands.first, !has("help") {
             throw UsageError("unexpected '\(extra)'; see '\(command.name) --help'")
@@ -102,6 +108,8 @@ package struct Arguments: Equatable {
 
     package func has(_ flag: String) -> Bool { flags.contains(flag) }
     package func value(_ name: String) -> String? { values[name] }
+    /// The values of an option that may be given several times, in their order.
+    package func list(_ name: String) -> [String] { lists[name] ?? [] }
 
     package func required(_ name: String, _ command: Command) throws(UsageError) -> String {
         guard let value = values[name], !value.isEmpty else {

@@ -1,7 +1,9 @@
+internal import Bytes
 package import ETL
 internal import Glibc
 import Kafka
 package import Log
+import Synchronization
 
 /// What a command line asks for, opened: the plan, its log, and a place to write events.
 package struct Session {
@@ -10,8 +12,16 @@ package struct Session {
 
     /// Reads the topology named by `--topology` (or, by name, `--pipeline`) with `--env`, and prints what is wrong with it.
     package init(_ arguments: Arguments, _ command: Command) throws {
-        plan = try Session.plan(arguments, command)
+        let plan = try Session.plan(arguments, command)
+        knownSecrets.withLock { $0.formUnion(plan.secrets) }
+        self.plan = plan
         journal = Journal(plan.logging, context: [("topology", .string(plan.name))], secrets: plan.secrets)
+    }
+
+    /// Without a topology: nothing but a cluster that needs no login.
+    package init(bootstrapServers: String) {
+        plan = Plan.empty(bootstrapServers: bootstrapServers)
+        journal = Journal(plan.logging)
     }
 
     private static func plan(_ arguments: Arguments, _ command: Command) throws -> Plan {
@@ -79,8 +89,14 @@ package struct Session {
     }
 }
 
+/// Of the topologies this process has read: the last words of a command may quote a service, and services quote anything.
+private let knownSecrets = Mutex(Secrets())
+
+private func say(_ text: String) { writeAll(knownSecrets.withLock { $0.redact(text) }, to: 2) }
+
 /// Runs a command's body and ends the process with the status of what became of it.
 package func runCommand(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
+    keepFreedMemory()
     do {
         if words.contains("--help") || words.contains("-h") {
             writeAll(command.help, to: 1)
@@ -92,13 +108,13 @@ package func runCommand(_ command: Command, _ words: [String], _ body: (Argument
         writeAll("\(command.name): \(error.message)\n", to: 2)
         exit(ExitStatus.usage.rawValue)
     } catch let error as ETLError {
-        writeAll("\(command.name): \(error.message) [\(error.code)]\n", to: 2)
+        say("\(command.name): \(error.message) [\(error.code)]\n")
         exit(error.status.rawValue)
     } catch let error as LogError {
-        writeAll("\(command.name): \(error.message) [\(error.code)]\n", to: 2)
+        say("\(command.name): \(error.message) [\(error.code)]\n")
         exit(ETLError(error).status.rawValue)
     } catch {
-        writeAll("\(command.name): \(error)\n", to: 2)
+        say("\(command.name): \(error)\n")
         exit(ExitStatus.failed.rawValue)
     }
 }

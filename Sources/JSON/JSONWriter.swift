@@ -36,7 +36,7 @@ public struct JSONWriter: ~Copyable {
         case .double:
             guard value.double.isFinite else { return false }
             buffer.advance(NumberText.write(value.double, to: buffer.reserve(NumberText.maxDoubleBytes)))
-        case .decimal: NumberText.append(decimal: value.int, scale: Int(value.aux), to: &buffer)
+        case .decimal: NumberText.append(decimal: value.unscaled, scale: Int(value.aux), to: &buffer)
         case .list, .map:
             if value.flags & Value.Flags.raw != 0 {
                 buffer.append(value.bytes)
@@ -45,7 +45,7 @@ public struct JSONWriter: ~Copyable {
                 elements(value, record)
             }
         case .bytes: base64(value.bytes)
-        case .absent, .timestamp, .duration, .type, .error: return false
+        case .absent, .timestamp, .duration, .type, .optional, .error: return false
         }
         return true
     }
@@ -61,6 +61,9 @@ public struct JSONWriter: ~Copyable {
     public mutating func raw(_ text: UnsafeRawBufferPointer) { buffer.append(text) }
 
     public mutating func raw(_ byte: UInt8) { buffer.append(byte) }
+
+    /// Appends JSON text of the program's own.
+    public mutating func raw(_ text: StaticString) { self.text(text) }
 
     private mutating func text(_ text: StaticString) {
         buffer.append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -139,7 +142,7 @@ public struct JSONWriter: ~Copyable {
         switch value.tag {
         case .null, .bool, .int, .uint, .decimal, .string, .bytes: return true
         case .double: return value.double.isFinite || value.flags & Value.Flags.digits != 0
-        case .absent, .timestamp, .duration, .type, .error: return false
+        case .absent, .timestamp, .duration, .type, .optional, .error: return false
         case .list, .map:
             if value.flags & Value.Flags.raw != 0 { return true }
             guard depth < 512 else { return false }
@@ -154,25 +157,11 @@ public struct JSONWriter: ~Copyable {
     }
 
     private mutating func base64(_ content: UnsafeRawBufferPointer) {
-        let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-        let letters = alphabet.utf8Start
-        let count = (content.count + 2) / 3 * 4
+        let count = Base64.encodedCount(content.count)
         let target = buffer.reserve(count + 2)
         target[0] = UInt8(ascii: "\"")
-        var out = 1
-        var i = 0
-        while i < content.count {
-            let left = content.count - i
-            let second = left > 1 ? UInt32(content[i + 1]) << 8 : 0
-            let word = UInt32(content[i]) << 16 | second | (left > 2 ? UInt32(content[i + 2]) : 0)
-            target[out] = letters[Int(word >> 18)]
-            target[out + 1] = letters[Int(word >> 12 & 63)]
-            target[out + 2] = left > 1 ? letters[Int(word >> 6 & 63)] : UInt8(ascii: "=")
-            target[out + 3] = left > 2 ? letters[Int(word & 63)] : UInt8(ascii: "=")
-            out += 4
-            i += 3
-        }
-        target[out] = UInt8(ascii: "\"")
-        buffer.advance(out + 1)
+        Base64.encode(content, to: target + 1)
+        target[count + 1] = UInt8(ascii: "\"")
+        buffer.advance(count + 2)
     }
 }

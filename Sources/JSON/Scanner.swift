@@ -94,6 +94,10 @@ public struct Scanner: ~Copyable {
         return ScanResult(code: .ok, offset: 0)
     }
 
+    /// How many members of the record no path names, from the last scan, if unknown keys are reported: a key that comes again
+    /// counts again.
+    public var unknownKeyCount: Int { unknown.count }
+
     /// Offsets of another record would lead anywhere.
     @inline(__always)
     func requireScanned(_ record: UnsafeRawBufferPointer) {

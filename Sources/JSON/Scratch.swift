@@ -1,31 +1,45 @@
 // Hot path: per record.
 
 /// A list of trivial elements that grows and stays grown.
-struct Scratch<Element: BitwiseCopyable>: ~Copyable {
-    private(set) var start: UnsafeMutablePointer<Element>
-    private var capacity: Int
-    var count = 0
+@frozen
+public struct Scratch<Element: BitwiseCopyable>: ~Copyable {
+    /// The first element; moves when `append` grows the list.
+    @inlinable public var start: UnsafeMutablePointer<Element> { base }
+    @usableFromInline var base: UnsafeMutablePointer<Element>
+    @usableFromInline var capacity: Int
+    public var count = 0
 
-    init(capacity: Int) {
-        start = .allocate(capacity: capacity)
+    @inlinable
+    public init(capacity: Int) {
+        base = .allocate(capacity: capacity)
         self.capacity = capacity
     }
 
-    deinit { start.deallocate() }
+    @inlinable deinit { base.deallocate() }
 
-    @inline(__always)
-    mutating func append(_ element: Element) {
-        if count == capacity { grow() }
-        start[count] = element
+    /// Appends one element.
+    @inlinable @inline(__always)
+    public mutating func append(_ element: Element) {
+        if count == capacity { grow(1) }
+        base[count] = element
         count += 1
     }
 
-    @inline(never)
-    private mutating func grow() {
-        let larger = UnsafeMutablePointer<Element>.allocate(capacity: capacity * 2)
-        larger.update(from: start, count: count)
-        start.deallocate()
-        start = larger
-        capacity *= 2
+    /// Appends `more` equal elements.
+    @inlinable
+    public mutating func append(repeating element: Element, count more: Int) {
+        if capacity - count < more { grow(more) }
+        (base + count).update(repeating: element, count: more)
+        count += more
+    }
+
+    @usableFromInline @inline(never)
+    mutating func grow(_ more: Int) {
+        let size = max(capacity * 2, count + more)
+        let larger = UnsafeMutablePointer<Element>.allocate(capacity: size)
+        larger.update(from: base, count: count)
+        base.deallocate()
+        base = larger
+        capacity = size
     }
 }

@@ -43,6 +43,9 @@ public struct SlotTrie: Sendable {
         return names.reversed()
     }
 
+    /// The names that paths go on with from a slot, and their slots.
+    public func children(of slot: Int) -> [(name: String, slot: Int)] { nodes[slot].children.map { (nodes[$0].name, $0) } }
+
     /// All wanted slots under it, not itself.
     public func slots(below slot: Int) -> [Int] {
         var result: [Int] = []

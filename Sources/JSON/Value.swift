@@ -10,7 +10,7 @@ public enum Tag: UInt8, Sendable {
     case uint
     /// Any other JSON number; its exact digits are kept beside the double (`Flags.digits`).
     case double
-    /// Exact decimal: Int64 unscaled value in `bits`, scale (digits after the point) in `aux`.
+    /// Exact decimal of at most 38 digits: unscaled value and scale (digits after the point), see `Value.unscaled`.
     case decimal
     case string
     case bytes
@@ -19,6 +19,8 @@ public enum Tag: UInt8, Sendable {
     case list
     case map
     case type
+    /// CEL's optional: with a value (`length` 1, `bits` points to it) or without (`length` 0).
+    case optional
     /// An evaluation error: code in `aux`, program node in `length`.
     case error
 }
@@ -31,10 +33,14 @@ public enum Tag: UInt8, Sendable {
 /// |---|---|---|---|
 /// | bool | 0, 1 | | |
 /// | int, uint, double | the number | with `.digits`: digits' byte count | with `.digits`: digits' offset in the record |
-/// | decimal | Int64 unscaled | scale | |
+/// | decimal | Int64 unscaled; with `.wide` a pointer to it as Int128 | scale | |
 /// | string, bytes | pointer to the content (UTF-8, unescaped) | | byte count |
 /// | list, map with `.raw` | pointer to the JSON text, from the opening bracket | | byte count of the text |
 /// | list, map without `.raw` | pointer to elements (map: key, value, key, value …) | | element (pair) count |
+/// | timestamp | Int64 seconds since 1970 | | nanoseconds of the second |
+/// | duration | Int64 nanoseconds | | |
+/// | type | | the type's tag | |
+/// | optional | pointer to the value | | 1; without a value 0 |
 /// | error | | code | node |
 @frozen
 public struct Value: BitwiseCopyable, Sendable {
@@ -65,6 +71,8 @@ public struct Value: BitwiseCopyable, Sendable {
         /// A number whose double or int form isn't exactly its digits (integers beyond 64 bits, 1e400, 0.1…):
         /// set for integers beyond Int64 and for doubles that overflow.
         public static let outOfRange: UInt8 = 8
+        /// A decimal whose unscaled value needs more than 64 bits: `bits` points to an Int128.
+        public static let wide: UInt8 = 16
     }
 
     // The low byte was written by an initializer above: only Tag's cases occur. Their raw values count from 0 in their order, as
@@ -92,6 +100,10 @@ public struct Value: BitwiseCopyable, Sendable {
 
     @inlinable public var isTrue: Bool { tag == .bool && bits != 0 }
     @inlinable public var int: Int64 { Int64(bitPattern: bits) }
+    /// A decimal's value times ten to the power of its scale.
+    @inlinable public var unscaled: Int128 {
+        flags & Flags.wide == 0 ? Int128(int) : pointer?.loadUnaligned(as: Int128.self) ?? 0
+    }
     @inlinable public var double: Double { Double(bitPattern: bits) }
     @inlinable public var pointer: UnsafeRawPointer? { UnsafeRawPointer(bitPattern: UInt(bits)) }
     /// The content of a string or bytes, or the JSON text of a raw list or map.

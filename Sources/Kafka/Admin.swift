@@ -7,6 +7,8 @@ extension KafkaLog {
     func inquirer(group: String? = nil, committed: Bool = true) throws(LogError) -> Client {
         let properties = try consumerConfiguration(clientId: "etl-admin", memoryBytes: 1 << 20, group: group)
         if !committed { try properties.set("isolation.level", "read_uncommitted") }
+        // It lives too short to be idle: a connection that is closed is closed for a reason.
+        properties.tune("log.connection.close", true)
         let client = try Client(RD_KAFKA_CONSUMER, properties, servers: servers, log: log)
         try client.connect(timeoutMs: connectTimeoutMs)
         return client
@@ -32,7 +34,7 @@ extension KafkaLog {
     public func committedOffsets(group: String, topic: String) throws(LogError) -> [Int64?] {
         let client = try inquirer(group: group)
         guard let description = try client.describe(topic, timeoutMs: connectTimeoutMs) else { throw missing(topic) }
-        return try client.committed(group: group, topic: topic, Array(0..<description.partitions))
+        return try client.committed(group: group, topic: topic, Array(0..<description.partitions), isMember: false)
     }
 
     public func create(topics: [NewTopic]) throws(LogError) -> [TopicCreation] {
@@ -113,8 +115,8 @@ extension KafkaLog {
             } else {
                 outcomes[name] = .failed(
                     KafkaErrors.error(
-                        error, "creating topic \(name)",
-                        reason: string(rd_kafka_topic_result_error_string(list[index]))))
+                        error, "creating topic \(name)", reason: string(rd_kafka_topic_result_error_string(list[index])),
+                        client.rights("Create", topic: name)))
             }
         }
         for (name, outcome) in outcomes where outcome == .created { try waitUntilVisible(name, client) }
@@ -137,7 +139,8 @@ extension Client {
             var end: Int64 = 0
             let error = rd_kafka_query_watermark_offsets(handle, topic, partition, &first, &end, deadline.slice(5000))
             if error.rawValue == 0 { return PartitionRange(partition: partition, first: first, end: end) }
-            let failure = KafkaErrors.error(error, "asking for the offsets of topic \(topic), partition \(partition)")
+            let failure = KafkaErrors.error(
+                error, "asking for the offsets of topic \(topic), partition \(partition)", rights(topic: topic))
             if failure.kind != .retriable || deadline.isOver { throw failure }
             pause(ms: 50)
         }

@@ -3,62 +3,13 @@ internal import Glibc
 internal import Log
 internal import Synchronization
 
-/// What a librdkafka instance said of itself, from any of its threads.
-final class ClientVoice: Sendable {
-    private struct State {
-        var reasons: [String] = []
-        var lastError: LogError?
-        var isConnected = true
-    }
-
-    private let state = Mutex(State())
-    private let log: (@Sendable (KafkaLogLine) -> Void)?
-
-    init(log: (@Sendable (KafkaLogLine) -> Void)?) { self.log = log }
-
-    /// The last error that librdkafka reported and deals with itself; nil since the last success.
-    var lastError: LogError? { state.withLock { $0.lastError } }
-    /// False from the report that no broker can be reached until something arrives again.
-    var isConnected: Bool { state.withLock { $0.isConnected } }
-
-    func line(level: Int32, facility: String, text: String) {
-        if level <= 4, facility == "FAIL" || facility == "ERROR" {
-            // "[thrd:…]: 127.0.0.1:9092/bootstrap: Connect to … failed: Connection refused (after 0ms in state CONNECT)"
-            let reason = text.hasPrefix("[thrd:") ? text.split(separator: "]: ", maxSplits: 1).last.map(String.init) ?? text : text
-            state.withLock {
-                $0.reasons.removeAll { $0 == reason }
-                $0.reasons.append(reason)
-                if $0.reasons.count > 3 { $0.reasons.removeFirst() }
-            }
-        }
-        log?(KafkaLogLine(level: level, facility: facility, text: text))
-    }
-
-    func report(_ error: LogError) {
-        state.withLock {
-            $0.lastError = error
-            if error.code == "log.unreachable" { $0.isConnected = false }
-        }
-    }
-
-    func succeeded() {
-        state.withLock {
-            $0.lastError = nil
-            $0.isConnected = true
-            $0.reasons = []
-        }
-    }
-
-    /// Why it couldn't connect, in librdkafka's words.
-    var reason: String { state.withLock { $0.reasons.last ?? $0.lastError?.message ?? "no answer" } }
-}
-
 /// A librdkafka instance. Used by one thread at a time.
 final class Client {
     let handle: OpaquePointer
     let state: UnsafeMutablePointer<etl_client>
     let voice: ClientVoice
     let servers: String
+    let settings: ClientSettings
     private var isDestroyed = false
     var nextProbe = Deadline(0)
     /// It works again as far as known, but nobody asked.
@@ -68,7 +19,9 @@ final class Client {
         _ type: rd_kafka_type_t, _ properties: consuming Properties, servers: String,
         log: (@Sendable (KafkaLogLine) -> Void)?
     ) throws(LogError) {
-        voice = ClientVoice(log: log)
+        settings = ClientSettings(properties)
+        let isVerifying = properties.get("enable.ssl.certificate.verification") == "true"
+        voice = ClientVoice(settings, log: log)
         self.servers = servers
         let context = Unmanaged.passRetained(voice)
         guard let state = etl_client_new(context.toOpaque()) else {
@@ -92,6 +45,7 @@ final class Client {
             }
             voice.report(KafkaErrors.error(error, "Kafka client \(String(cString: rd_kafka_name(handle)))", reason: reason))
         }
+        if isVerifying { Self.explainCertificates(conf) }
         if type == RD_KAFKA_CONSUMER { etl_conf_consumer(conf) } else { etl_conf_producer(conf) }
         var text = [CChar](repeating: 0, count: 512)
         guard let handle = rd_kafka_new(type, conf, &text, text.count) else {
@@ -105,6 +59,18 @@ final class Client {
         self.state = state
     }
 
+    /// Whether a broker's certificate is accepted stays OpenSSL's to decide; this hears why not, which nothing else tells.
+    private static func explainCertificates(_ conf: OpaquePointer?) {
+        _ = rd_kafka_conf_set_ssl_cert_verify_cb(conf) { _, broker, _, error, depth, _, _, text, size, opaque in
+            guard let error, error.pointee != 0 else { return 1 }
+            let name = broker.map { String(cString: $0) } ?? ""
+            let message = Refusal.certificate(error.pointee, depth: depth, broker: name)
+            Client.voice(opaque)?.certificateRefused(message)
+            if let text, size > 0 { strncpy(text, message, size - 1) }
+            return 0
+        }
+    }
+
     private static func voice(_ opaque: UnsafeMutableRawPointer?) -> ClientVoice? {
         guard let context = opaque?.assumingMemoryBound(to: etl_client.self).pointee.context else { return nil }
         return Unmanaged<ClientVoice>.fromOpaque(context).takeUnretainedValue()
@@ -112,7 +78,8 @@ final class Client {
 
     deinit { destroy(waitMs: 0) }
 
-    /// Waits until a broker answers. Throws what keeps it from doing so.
+    /// Waits until a broker answers. Throws what keeps it from doing so: within a second or two where brokers refuse this
+    /// client, else when the time is over.
     func connect(timeoutMs: Int64) throws(LogError) {
         let deadline = Deadline(timeoutMs)
         while true {
@@ -124,17 +91,58 @@ final class Client {
                 return
             }
             while rd_kafka_poll(handle, 0) > 0 {}
-            if let said = voice.lastError, said.kind == .configuration { throw unreachable(said.kind, said.code, said.cause) }
+            if let refusal = voice.refusal { throw refusal.error(servers: servers) }
             let (kind, code) = KafkaErrors.classify(error)
-            if kind != .retriable || deadline.isOver {
-                throw unreachable(kind, kind == .retriable ? "log.unreachable" : code, KafkaErrors.name(error))
+            if kind != .retriable { throw unreachable(kind, code, KafkaErrors.name(error)) }
+            if deadline.isOver {
+                if let refusal = anotherLanguage() { throw refusal.error(servers: servers) }
+                throw unreachable(kind, "log.unreachable", KafkaErrors.name(error))
             }
         }
+    }
+
+    /// Whether client and listener speak different protocols. Asked only where all attempts failed: a broker that goes down looks
+    /// the same at first.
+    private func anotherLanguage() -> Refusal? {
+        let reason = voice.reason
+        let isClosed = reason.contains("Disconnected") || reason.contains("Broken pipe")
+        // UP: the broker has said its versions, then closed the connection at the first thing it was asked.
+        if isClosed, reason.contains("in state UP"), !settings.usesLogin {
+            return Refusal(
+                code: "log.authentication",
+                message: "closes the connection at the first request: it asks for a login. Write security.protocol: sasl_"
+                    + "\(settings.usesTLS ? "ssl" : "plaintext"), sasl.mechanism, sasl.username and sasl.password", sinceMs: 0)
+        }
+        guard let (language, server) = ListenerProbe.language(of: servers, timeoutMs: 2000) else { return nil }
+        if language == .tls, !settings.usesTLS {
+            return Refusal(
+                code: "log.tls",
+                message: "can't be talked to in plaintext: \(server) speaks TLS. Write security.protocol: "
+                    + (settings.usesLogin ? "sasl_ssl" : "ssl (or sasl_ssl, where it asks for a login)"), sinceMs: 0)
+        }
+        if language == .plaintext, settings.usesTLS {
+            return Refusal(
+                code: "log.tls",
+                message: "can't be talked to in TLS: \(server) speaks plaintext. Name the port of a TLS listener, or write "
+                    + "security.protocol: \(settings.usesLogin ? "sasl_plaintext" : "plaintext")", sinceMs: 0)
+        }
+        return nil
+    }
+
+    /// That brokers refuse this client, and have for longer than a restart or a change of passwords takes: it won't pass.
+    var lastingRefusal: LogError? {
+        guard let refusal = voice.refusal, Deadline.now() - refusal.sinceMs > 30_000 else { return nil }
+        return refusal.error(servers: servers)
     }
 
     /// That the brokers can't be reached, with librdkafka's reason.
     func unreachable(_ kind: LogError.Kind, _ code: String, _ cause: String) -> LogError {
         LogError(kind, code: code, "Kafka at \(servers) can't be reached: \(voice.reason)", cause: cause)
+    }
+
+    /// What a request asks for, in this client's name.
+    func rights(_ operation: String = "Describe", topic: String = "", group: String = "", transactionalId: String = "") -> Rights {
+        Rights(settings: settings, operation: operation, topic: topic, group: group, transactionalId: transactionalId)
     }
 
     /// Destroys the instance on a thread of its own (librdkafka waits for its threads, which may be stuck in a name lookup),

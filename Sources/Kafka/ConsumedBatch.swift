@@ -86,6 +86,8 @@ struct ConsumedBatch: ~Copyable {
 
     mutating func convert() {
         for i in 0..<count {
+            // Messages lie anywhere in memory, written by another thread: asked for ahead, they are here when their turn comes.
+            if i &+ 8 < count { etl_prefetch_message(messages[i &+ 8]) }
             guard let message = messages[i] else { continue }
             if message.pointee.err.rawValue != 0 {
                 convertOther(message)
@@ -96,12 +98,10 @@ struct ConsumedBatch: ~Copyable {
                 dropped += 1
                 continue
             }
-            var headers: OpaquePointer?
-            let hasHeaders = rd_kafka_message_headers(message, &headers).rawValue == 0
             recordStorage[recordCount] = LogRecord(
                 key: UnsafeRawBufferPointer(start: message.pointee.key, count: message.pointee.key_len),
                 value: UnsafeRawBufferPointer(start: message.pointee.payload, count: message.pointee.len),
-                headers: hasHeaders ? copyHeaders(headers) : UnsafeBufferPointer(start: nil, count: 0),
+                headers: etl_has_no_headers(message) != 0 ? UnsafeBufferPointer(start: nil, count: 0) : headers(of: message),
                 partition: partition, offset: message.pointee.offset, timestamp: rd_kafka_message_timestamp(message, nil))
             recordCount += 1
         }
@@ -109,7 +109,9 @@ struct ConsumedBatch: ~Copyable {
 
     /// The list of a record's headers; names and values stay where the message has them.
     @inline(never)
-    private mutating func copyHeaders(_ headers: OpaquePointer?) -> UnsafeBufferPointer<LogHeader> {
+    private mutating func headers(of message: UnsafeMutablePointer<rd_kafka_message_t>) -> UnsafeBufferPointer<LogHeader> {
+        var headers: OpaquePointer?
+        guard rd_kafka_message_headers(message, &headers).rawValue == 0 else { return UnsafeBufferPointer(start: nil, count: 0) }
         let total = rd_kafka_header_cnt(headers)
         let list = arena.allocate(max(total, 1) * MemoryLayout<LogHeader>.stride).bindMemory(
             to: LogHeader.self, capacity: max(total, 1))

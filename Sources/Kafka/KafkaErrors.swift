@@ -27,6 +27,8 @@ enum KafkaErrors {
         Row(RD_KAFKA_RESP_ERR__NODE_UPDATE, .retriable, "log.unreachable"),
         Row(RD_KAFKA_RESP_ERR_NETWORK_EXCEPTION, .retriable, "log.unreachable"),
         Row(RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE, .retriable, "log.unreachable"),
+        // A broker that goes down in a handshake says the same; where it refuses the client, `Refusal` knows.
+        Row(RD_KAFKA_RESP_ERR__SSL, .retriable, "log.unreachable"),
         // No answer in time. The request may have been done, and every one we retry may be done twice.
         Row(RD_KAFKA_RESP_ERR__TIMED_OUT, .retriable, "log.timed_out"),
         Row(RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, .retriable, "log.timed_out"),
@@ -110,7 +112,6 @@ enum KafkaErrors {
         Row(RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM, .configuration, "log.authentication"),
         Row(RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE, .configuration, "log.authentication"),
         Row(RD_KAFKA_RESP_ERR_SECURITY_DISABLED, .configuration, "log.authentication"),
-        Row(RD_KAFKA_RESP_ERR__SSL, .configuration, "log.tls"),
         Row(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, .configuration, "log.denied"),
         Row(RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, .configuration, "log.denied"),
         Row(RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, .configuration, "log.denied"),
@@ -199,26 +200,27 @@ enum KafkaErrors {
     static func text(_ error: rd_kafka_resp_err_t) -> String { String(cString: rd_kafka_err2str(error)) }
 
     /// An error as the engine sees it. `what`: what failed and where, as the start of a sentence. `reason`: the client's
-    /// own words, where it said more than the name of the error.
-    static func error(_ error: rd_kafka_resp_err_t, _ what: String, reason: String = "") -> LogError {
+    /// own words, where it said more than the name of the error. `rights`: what was asked for, should it be denied.
+    static func error(_ error: rd_kafka_resp_err_t, _ what: String, reason: String = "", _ rights: Rights = Rights()) -> LogError {
         let (kind, code) = classify(error)
-        return LogError(kind, code: code, sentence(what, reason.isEmpty ? text(error) : reason, code), cause: name(error))
+        let text = sentence(what, reason.isEmpty ? text(error) : reason, code, rights.refusal(error))
+        return LogError(kind, code: code, text, cause: name(error))
     }
 
     /// The same for an error object, which is destroyed.
-    static func consume(_ error: OpaquePointer, _ what: String) -> LogError {
+    static func consume(_ error: OpaquePointer, _ what: String, _ rights: Rights = Rights()) -> LogError {
         let code = rd_kafka_error_code(error)
         let (kind, dotted) = classify(
             code, fatal: rd_kafka_error_is_fatal(error) != 0,
             requiresAbort: rd_kafka_error_txn_requires_abort(error) != 0,
             retriable: rd_kafka_error_is_retriable(error) != 0)
-        let result = LogError(
-            kind, code: dotted, sentence(what, String(cString: rd_kafka_error_string(error)), dotted), cause: name(code))
+        let text = sentence(what, String(cString: rd_kafka_error_string(error)), dotted, rights.refusal(code))
         rd_kafka_error_destroy(error)
-        return result
+        return LogError(kind, code: dotted, text, cause: name(code))
     }
 
-    private static func sentence(_ what: String, _ reason: String, _ code: String) -> String {
+    private static func sentence(_ what: String, _ reason: String, _ code: String, _ denied: String?) -> String {
+        if let denied { return "\(what): \(denied)" }
         let advice = advice[code].map { "; \($0)" } ?? ""
         return "\(what): \(reason)\(advice)"
     }
@@ -228,8 +230,7 @@ enum KafkaErrors {
         "log.topic_missing": "create it, for instance with 'etl topics create'",
         "log.record_too_large": "raise max.message.bytes of the topic, or make the record smaller",
         "log.authentication": "check security.protocol and the sasl.* properties",
-        "log.tls": "check security.protocol and the ssl.* properties",
-        "log.denied": "grant the right with an ACL",
+        "log.denied": "ask for an ACL that allows it",
         "log.fenced": "another instance runs with the same transactional.id",
     ]
 }

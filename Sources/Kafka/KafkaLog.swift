@@ -72,18 +72,26 @@ public final class KafkaLog: RecordLog {
         return result
     }
 
-    func consumerConfiguration(clientId: String, memoryBytes: Int, group: String? = nil) throws(LogError) -> Properties {
+    func consumerConfiguration(
+        clientId: String, memoryBytes: Int, patienceMs: Int32 = 0, group: String? = nil
+    ) throws(LogError) -> Properties {
         let result = try commonConfiguration(clientId: clientId)
         let memory = max(memoryBytes, 1 << 20)
         result.tune("queued.min.messages", 1_000_000)
-        // The limit counts keys and values; around each the client keeps about as much again where records are small.
-        result.tune("queued.max.messages.kbytes", min(memory >> 11, 2_097_151))
+        // The limit counts keys and values; around each the client keeps about twice as much again where records are small.
+        result.tune("queued.max.messages.kbytes", min(memory / (3 << 10), 2_097_151))
+        if patienceMs > 0 {
+            result.tune("fetch.min.bytes", 256 << 10)
+            result.tune("fetch.wait.max.ms", patienceMs)
+        }
         result.tune("fetch.max.bytes", min(max(memory / 2, 1 << 20), 52_428_800))
         result.tune("fetch.message.max.bytes", min(max(memory / 8, 64 << 10), 1 << 20))
         result.tune("receive.message.max.bytes", 1_000_000_000)  // a record may be larger than any of the above
         result.tune("fetch.queue.backoff.ms", 10)  // from 2.2.0 on; before, a full queue costs a second
         result.tune("fetch.error.backoff.ms", 200)
         result.tune("check.crcs", true)
+        // A reader that is at its end hears of its topic's deletion only here. The default, 5 minutes, looks like a hang.
+        result.tune("topic.metadata.refresh.interval.ms", 10_000)
         // Cooperative rebalancing has faults before 2.10.0 that lose or double assignments.
         result.tune("partition.assignment.strategy", rd_kafka_version() >= 0x020a_0000 ? "cooperative-sticky" : "range")
         try result.setRequired(for: .consumer)
@@ -98,7 +106,10 @@ public final class KafkaLog: RecordLog {
         transactionalId: String? = nil, transactionTimeoutMs: Int32 = 0
     ) throws(LogError) -> Properties {
         let result = try commonConfiguration(clientId: clientId)
-        result.tune("linger.ms", 5)
+        // Full batches are cheap ones; whoever has nothing to wait for flushes.
+        result.tune("linger.ms", 20)
+        // What is delivered is known from the send queue; a report for each record costs a quarter of copying it.
+        result.tune("delivery.report.only.error", true)
         // A record's framing isn't counted exactly; 2 KB leave room for it.
         result.tune("batch.size", limits.map { min(max($0.lowerBound - 2048, 1), 1_000_000) } ?? 1_000_000)
         result.tune("batch.num.messages", 10_000)

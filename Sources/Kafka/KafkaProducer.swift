@@ -11,6 +11,9 @@ public final class KafkaProducer: LogProducer {
     var sending: SendBuffer
     var isInTransaction = false
     var isClosed = false
+    /// Calls of `send`, and those of which everything is acknowledged.
+    private var sends: Int64 = 0
+    private var durable: Int64 = 0
 
     init(_ log: KafkaLog, _ options: ProducerOptions) throws(LogError) {
         topics = options.topics
@@ -19,7 +22,11 @@ public final class KafkaProducer: LogProducer {
         // Asked of a consumer's handle: a producer's question would make the topic.
         let inquirer = try log.inquirer()
         partitionCounts = try topics.map { topic throws(LogError) -> Int32 in
-            guard let description = try inquirer.describe(topic, timeoutMs: log.connectTimeoutMs) else { throw missing(topic) }
+            let found = try inquirer.describe(
+                topic, "Write", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
+            guard let description = found else {
+                throw missing(topic)
+            }
             return description.partitions
         }
         let limits = inquirer.messageLimits(of: topics, timeoutMs: 3000)
@@ -51,25 +58,23 @@ public final class KafkaProducer: LogProducer {
         let records = batch.records
         try checkOpen()
         try throwFailure()
-        guard records.count < Int(UInt32.max), let number = number(etl_send_begins(client.state, UInt32(records.count))) else {
+        guard records.count < Int(UInt32.max) else {
             throw LogError(.fatal, code: "log.fatal", "no memory to send \(records.count) records")
         }
         if records.count > 0 {
-            if let wrong = sending.sort(records, number: number) {
-                for _ in 0...records.count { etl_acknowledge(client.state, number) }
+            if let wrong = sending.sort(records) {
                 let record = records[wrong]
                 throw LogError(
                     .configuration, code: "log.partition_missing",
                     "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
             }
-            sending.produce(client, number: number, records)
+            sending.produce(client, records)
         }
-        etl_acknowledge(client.state, number)
+        sends += 1
         rd_kafka_poll(client.handle, 0)
         try throwFailure()
     }
 
-    private func number(_ number: Int64) -> Int64? { number > 0 ? number : nil }
     private func name(_ topic: Int32) -> String {
         topics.indices.contains(Int(topic)) ? topics[Int(topic)] : "number \(topic)"
     }
@@ -79,11 +84,14 @@ public final class KafkaProducer: LogProducer {
     }
 
     public func acknowledged() throws(LogError) -> Int64 {
-        if isClosed { return client.state.pointee.first_open - 1 }
+        if isClosed { return durable }
         rd_kafka_poll(client.handle, 0)
+        // Counts records until their failure has been reported, so what has left the queue unreported is durable.
+        let isEmpty = rd_kafka_outq_len(client.handle) == 0
         try throwFailure()
         client.noticeRecovery()
-        return client.state.pointee.first_open - 1
+        if isEmpty { durable = sends }
+        return durable
     }
 
     public func flush(timeoutMs: Int32) throws(LogError) {
@@ -95,6 +103,7 @@ public final class KafkaProducer: LogProducer {
             throw KafkaErrors.error(
                 error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
         }
+        durable = sends
     }
 
     /// Throws what a record failed with that librdkafka has given up; again at each call, until the transaction is aborted.
@@ -118,7 +127,12 @@ public final class KafkaProducer: LogProducer {
         let what =
             "sending a record of \(state.pointee.failed_bytes) bytes to topic \(topic), "
             + "partition \(state.pointee.failed_partition)\(others)"
-        var error = KafkaErrors.error(code, what, reason: reason)
+        let isOfTransaction =
+            code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__PURGE_QUEUE
+            || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT
+        if isInTransaction, isOfTransaction, let cause = transactionFailure(what) { return cause }
+        var error = KafkaErrors.error(
+            code, what, reason: reason, client.rights("Write", topic: topic, transactionalId: transactionalId ?? ""))
         if fatal.rawValue != 0 {
             (error.kind, error.code) = KafkaErrors.classify(fatal, fatal: true)
         } else if error.kind == .retriable || code == RD_KAFKA_RESP_ERR__STATE {
@@ -128,6 +142,19 @@ public final class KafkaProducer: LogProducer {
         }
         if let said = client.voice.lastError, said.message != error.message { error.message += "; before that: \(said.message)" }
         return error
+    }
+
+    /// Why the open transaction can only be aborted; nil: it isn't known to. Its records were purged, which says nothing.
+    /// Asked by beginning another, which librdkafka refuses with the reason, or as out of place where there is none.
+    private func transactionFailure(_ what: String) -> LogError? {
+        guard let error = rd_kafka_begin_transaction(client.handle) else { return nil }
+        if rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE {
+            rd_kafka_error_destroy(error)
+            return nil
+        }
+        var rights = client.rights("Write", topic: topics.first ?? "", transactionalId: transactionalId ?? "")
+        rights.topics = topics
+        return KafkaErrors.consume(error, what, rights)
     }
 
     func forgetFailure() {

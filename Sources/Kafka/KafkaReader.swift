@@ -15,7 +15,8 @@ public final class KafkaReader: LogReader {
         properties.tune("fetch.wait.max.ms", 10)
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         try client.connect(timeoutMs: log.connectTimeoutMs)
-        guard try client.describe(topic, timeoutMs: log.connectTimeoutMs) != nil else { throw missing(topic) }
+        let found = try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
+        guard found != nil else { throw missing(topic) }
         object = rd_kafka_topic_new(client.handle, topic, nil)
         if object == nil { throw KafkaErrors.error(rd_kafka_last_error(), "opening topic \(topic)") }
     }
@@ -62,7 +63,8 @@ public final class KafkaReader: LogReader {
         if batch.errors == 0 { return }
         var first: LogError?
         batch.forEachError { message in
-            let error = KafkaErrors.error(message.pointee.err, what, reason: string(rd_kafka_message_errstr(message)))
+            let error = KafkaErrors.error(
+                message.pointee.err, what, reason: string(rd_kafka_message_errstr(message)), client.rights("Read", topic: topic))
             if error.kind == .retriable { client.voice.report(error) } else if first == nil { first = error }
         }
         if let first { throw first }

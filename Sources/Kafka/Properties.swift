@@ -19,7 +19,6 @@ struct Properties: ~Copyable {
         ("allow.auto.create.topics", "false", "a topic made by reading it would have the wrong number of partitions", .consumer),
         ("enable.idempotence", "true", "a retried send must not write its records twice", .producer),
         ("acks", "-1", "a record that only some replicas have can be lost (-1 is 'all')", .producer),
-        ("delivery.report.only.error", "false", "offsets are committed up to what is reported as delivered", .producer),
     ]
 
     /// Set from elsewhere in the topology.

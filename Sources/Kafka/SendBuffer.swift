@@ -45,7 +45,7 @@ struct SendBuffer: ~Copyable {
 
     /// Puts the batch into `messages` in the order of topics and partitions. Returns the index of a record whose partition
     /// doesn't exist; nil: all do.
-    mutating func sort(_ records: UnsafeBufferPointer<OutputRecord>, number: Int64) -> Int? {
+    mutating func sort(_ records: UnsafeBufferPointer<OutputRecord>) -> Int? {
         if records.count > capacity { grow(records.count) }
         positions.update(repeating: 0, count: bucketCount)
         for i in 0..<records.count {
@@ -60,7 +60,6 @@ struct SendBuffer: ~Copyable {
             positions[bucket] = sum
             sum += count
         }
-        let opaque = UnsafeMutableRawPointer(bitPattern: Int(number))
         for i in 0..<records.count {
             let bucket = Int(first[Int(records[i].topic)] + records[i].partition)
             let message = messages + Int(positions[bucket])
@@ -72,18 +71,17 @@ struct SendBuffer: ~Copyable {
             message.pointee.key = UnsafeMutableRawPointer(mutating: records[i].key.baseAddress)
             message.pointee.key_len = records[i].key.count
             message.pointee.offset = Int64(i)  // where its headers are; produce doesn't look at it
-            message.pointee._private = opaque
         }
         return nil
     }
 
     /// Hands everything over; blocks while librdkafka's queue is full. Records that it refuses are remembered as failed.
-    func produce(_ client: Client, number: Int64, _ records: UnsafeBufferPointer<OutputRecord>) {
+    func produce(_ client: Client, _ records: UnsafeBufferPointer<OutputRecord>) {
         var from = 0
         while from < records.count {
             let source = records[Int(messages[from].offset)]
             if source.headers.count > 0 {
-                produceOne(client, messages + from, source, number: number)
+                produceOne(client, messages + from, source)
                 from += 1
                 continue
             }
@@ -91,24 +89,23 @@ struct SendBuffer: ~Copyable {
             while end < records.count, records[Int(messages[end].offset)].topic == source.topic,
                 records[Int(messages[end].offset)].headers.count == 0
             { end += 1 }
-            produceRun(client, topics[Int(source.topic)], from: from, count: end - from, number: number)
+            produceRun(client, topics[Int(source.topic)], from: from, count: end - from)
             from = end
         }
     }
 
-    private func produceRun(_ client: Client, _ topic: OpaquePointer, from: Int, count: Int, number: Int64) {
+    private func produceRun(_ client: Client, _ topic: OpaquePointer, from: Int, count: Int) {
         let run = messages + from
         let taken = rd_kafka_produce_batch(
             topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_PARTITION | RD_KAFKA_MSG_F_COPY, run, Int32(count))
-        if Int(taken) != count { finishRun(client, topic, run, count, number: number) }
+        if Int(taken) != count { finishRun(client, topic, run, count) }
     }
 
     /// Goes on with those that weren't taken. After the first that finds the queue full librdkafka takes none of the call, so
     /// the order stays.
     @inline(never)
     private func finishRun(
-        _ client: Client, _ topic: OpaquePointer, _ run: UnsafeMutablePointer<rd_kafka_message_t>, _ count: Int,
-        number: Int64
+        _ client: Client, _ topic: OpaquePointer, _ run: UnsafeMutablePointer<rd_kafka_message_t>, _ count: Int
     ) {
         var left = count
         while true {
@@ -120,7 +117,7 @@ struct SendBuffer: ~Copyable {
                     run[full].err = RD_KAFKA_RESP_ERR_NO_ERROR
                     full += 1
                 } else if error.rawValue != 0 {
-                    refuse(client, topic, run[i], error, number: number)
+                    refuse(client, topic, run[i], error)
                 }
             }
             left = full
@@ -132,7 +129,7 @@ struct SendBuffer: ~Copyable {
 
     @inline(never)
     private func produceOne(
-        _ client: Client, _ message: UnsafeMutablePointer<rd_kafka_message_t>, _ source: OutputRecord, number: Int64
+        _ client: Client, _ message: UnsafeMutablePointer<rd_kafka_message_t>, _ source: OutputRecord
     ) {
         let topic = topics[Int(source.topic)]
         let headers = rd_kafka_headers_new(source.headers.count)
@@ -144,14 +141,14 @@ struct SendBuffer: ~Copyable {
         while true {
             let error = etl_produce(
                 client.handle, topic, source.partition, message.pointee.key, message.pointee.key_len,
-                message.pointee.payload, message.pointee.len, headers, message.pointee._private)
+                message.pointee.payload, message.pointee.len, headers, nil)
             if error.rawValue == 0 { return }
             if error == RD_KAFKA_RESP_ERR__QUEUE_FULL {
                 rd_kafka_poll(client.handle, 100)
                 continue
             }
             rd_kafka_headers_destroy(headers)
-            refuse(client, topic, message.pointee, error, number: number)
+            refuse(client, topic, message.pointee, error)
             return
         }
     }
@@ -159,12 +156,11 @@ struct SendBuffer: ~Copyable {
     /// librdkafka won't report on this record: it is done, and has failed.
     @inline(never)
     private func refuse(
-        _ client: Client, _ topic: OpaquePointer, _ message: rd_kafka_message_t, _ error: rd_kafka_resp_err_t, number: Int64
+        _ client: Client, _ topic: OpaquePointer, _ message: rd_kafka_message_t, _ error: rd_kafka_resp_err_t
     ) {
         etl_remember_failure(
             client.state, error, rd_kafka_topic_name(topic), message.partition, message.len + message.key_len,
             rd_kafka_err2str(error))
-        etl_acknowledge(client.state, number)
     }
 
     @inline(never)

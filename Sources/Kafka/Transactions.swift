@@ -40,10 +40,29 @@ extension KafkaProducer {
             throw LogError(.abortable, code: "log.membership_lost", "\(what): the consumer isn't a member of its group")
         }
         defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
-        let list = PartitionList(topic: consumer.topic, offsets)
+        try add(PartitionList(topic: consumer.topic, offsets), metadata, what, group: consumer.group)
+    }
+
+    public func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError) {
+        try checkOpen()
+        try requireTransactions()
+        try throwFailure()
+        if offsets.isEmpty { return }
+        let what = "adding offsets of topic \(topic), group \(group), to the transaction"
+        // No member id and no generation, as clients before KIP-447: brokers take it from whoever owns the transactional id.
+        guard let metadata = rd_kafka_consumer_group_metadata_new(group) else {
+            throw LogError(.configuration, code: "log.invalid", "\(what): '\(group)' can't be the name of a group")
+        }
+        defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
+        try add(PartitionList(topic: topic, offsets), metadata, what, group: group)
+    }
+
+    private func add(
+        _ list: borrowing PartitionList, _ metadata: OpaquePointer, _ what: String, group: String
+    ) throws(LogError) {
         let pointer = list.pointer
         do throws(LogError) {
-            try retry(for: Int64(transactionTimeoutMs), what) {
+            try retry(for: Int64(transactionTimeoutMs), what, group: group) {
                 rd_kafka_send_offsets_to_transaction(client.handle, pointer, metadata, $0)
             }
         } catch {
@@ -92,11 +111,15 @@ extension KafkaProducer {
     }
 
     /// Calls `request` with a timeout until it succeeds, fails for good, or `timeoutMs` is over.
-    private func retry(for timeoutMs: Int64, _ what: String, _ request: (Int32) -> OpaquePointer?) throws(LogError) {
+    private func retry(for timeoutMs: Int64, _ what: String, group: String = "", _ request: (Int32) -> OpaquePointer?)
+        throws(LogError)
+    {
         let deadline = Deadline(timeoutMs)
+        let rights = client.rights("Write", group: group, transactionalId: transactionalId ?? "")
         while let error = request(deadline.slice(5000)) {
-            var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)")
+            var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)", rights)
             if failure.kind == .retriable {
+                if let refusal = client.lastingRefusal { throw refusal }
                 rd_kafka_poll(client.handle, 0)
                 if !deadline.isOver {
                     client.pause(ms: 20)

@@ -32,16 +32,21 @@ public struct ConsumerOptions {
     public var listener: any AssignmentListener
     /// What this consumer may hold in fetched records, in bytes.
     public var memoryBytes: Int
+    /// How long records may wait for company before they are delivered, in milliseconds: fewer and larger fetches cost less.
+    /// 0: deliver at once.
+    public var patienceMs: Int32
     /// Names the client in logs and on the broker.
     public var clientId: String
 
     public init(
-        topic: String, group: String, listener: any AssignmentListener, memoryBytes: Int = 256 << 20, clientId: String = "etl"
+        topic: String, group: String, listener: any AssignmentListener, memoryBytes: Int = 256 << 20, patienceMs: Int32 = 0,
+        clientId: String = "etl"
     ) {
         self.topic = topic
         self.group = group
         self.listener = listener
         self.memoryBytes = memoryBytes
+        self.patienceMs = patienceMs
         self.clientId = clientId
     }
 }

@@ -15,13 +15,17 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
     let monitor = Monitor()
     let clock: any LogClock
     let maxPollIntervalMs: Int64
+    private let commitDelayMs: Int64
     private let memoryBytes: Int
     private let before: (@Sendable (MemoryLogAction) throws(LogError) -> Void)?
     private var topics: [String: MemoryTopic] = [:]
     /// The latest session of each transactional id.
     private var sessions: [String: MemorySession] = [:]
     private var openSessions: [MemorySession] = []
+    /// Committed, but not to be seen yet.
+    private var endingSessions: [MemorySession] = []
     private var lastMember = 0
+    private var lastWrite: Int64 = 0
     private var lastSession: Int32 = 0
     private var isShutDown = false
 
@@ -29,14 +33,17 @@ public final class MemoryLog: RecordLog, @unchecked Sendable {
     ///   - memoryBytes: bound of what is kept; see above for what happens at the bound.
     ///   - clock: what deadlines, timeouts and records' timestamps are measured by.
     ///   - maxPollIntervalMs: a member that doesn't poll for longer loses its partitions (Kafka's `max.poll.interval.ms`).
+    ///   - commitDelayMs: how long after a commit its records and offsets are there for others, as on a broker, which answers
+    ///     before its markers are written.
     ///   - before: called before each action, without any lock; what it throws is thrown instead of acting.
     public init(
         memoryBytes: Int = 256 << 20, clock: any LogClock = SystemLogClock(), maxPollIntervalMs: Int64 = 300_000,
-        before: (@Sendable (MemoryLogAction) throws(LogError) -> Void)? = nil
+        commitDelayMs: Int64 = 0, before: (@Sendable (MemoryLogAction) throws(LogError) -> Void)? = nil
     ) {
         self.memoryBytes = memoryBytes
         self.clock = clock
         self.maxPollIntervalMs = maxPollIntervalMs
+        self.commitDelayMs = commitDelayMs
         self.before = before
     }
 
@@ -180,10 +187,16 @@ extension MemoryLog {
         return topic
     }
 
-    /// Waits until anything changed, or the deadline, or the next open transaction's timeout.
+    /// A group's offsets of a topic; made if there are none yet.
+    func subscription(of group: String, topic name: String) throws(LogError) -> MemorySubscription {
+        try topic(name).subscription(of: group)
+    }
+
+    /// Waits until anything changed, or the deadline, or the next transaction's timeout or end.
     func wait(untilMs deadline: Int64) throws(LogError) {
         let expiry = openSessions.map(\.expiresMs).min() ?? .max
-        clock.wait(monitor, untilMs: min(deadline, expiry))
+        let end = endingSessions.map(\.expiresMs).min() ?? .max
+        clock.wait(monitor, untilMs: min(deadline, expiry, end))
         try checkRunning()
         expireTransactions()
     }
@@ -228,20 +241,39 @@ extension MemoryLog {
         guard session.isOpen else { return }
         session.isOpen = false
         openSessions.removeAll { $0 === session }
+        if aborted || commitDelayMs == 0 { return complete(session, aborted: aborted) }
+        session.isEnding = true
+        session.expiresMs = clock.nowMs + commitDelayMs
+        endingSessions.append(session)
+    }
+
+    /// Writes the markers.
+    private func complete(_ session: MemorySession, aborted: Bool) {
+        session.isEnding = false
+        endingSessions.removeAll { $0 === session }
         for (topic, partition) in session.touched {
             partition.end(session.id, aborted: aborted)
             trim(topic)
         }
         session.touched.removeAll(keepingCapacity: true)
-        for (subscription, offset) in session.offsets {
+        for (subscription, offset, writtenAt) in session.offsets {
             subscription.pending[Int(offset.partition)] -= 1
-            if !aborted { commit(offset, to: subscription) }
+            if !aborted { commit(offset, to: subscription, writtenAt: writtenAt) }
         }
         session.offsets.removeAll(keepingCapacity: true)
         monitor.notifyAll()
     }
 
-    func commit(_ offset: PartitionOffset, to subscription: MemorySubscription) {
+    /// The next place in the order in which a group's offsets are written down.
+    func nextWrite() -> Int64 {
+        lastWrite += 1
+        return lastWrite
+    }
+
+    /// Of two commits the one written down later counts, also where a transaction that was written to earlier ends later.
+    func commit(_ offset: PartitionOffset, to subscription: MemorySubscription, writtenAt: Int64) {
+        guard writtenAt > subscription.committedAt[Int(offset.partition)] else { return }
+        subscription.committedAt[Int(offset.partition)] = writtenAt
         subscription.committed[Int(offset.partition)] = offset.offset
         subscription.topic.consume(subscription.topic.partitions[Int(offset.partition)])
     }
@@ -249,13 +281,16 @@ extension MemoryLog {
     func fence(_ session: MemorySession) {
         session.isFenced = true
         end(session, aborted: true)
+        if session.isEnding { complete(session, aborted: false) }
         monitor.notifyAll()
     }
 
-    /// As a broker's coordinator does: a transaction that stays open too long is aborted and its producer fenced.
+    /// As a broker's coordinator does: a transaction that stays open too long is aborted and its producer fenced, and one that was
+    /// committed is completed.
     func expireTransactions() {
-        guard !openSessions.isEmpty else { return }
+        guard !openSessions.isEmpty || !endingSessions.isEmpty else { return }
         let now = clock.nowMs
+        for session in endingSessions where session.expiresMs <= now { complete(session, aborted: false) }
         for session in openSessions where session.expiresMs <= now { fence(session) }
     }
 }

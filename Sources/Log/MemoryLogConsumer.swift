@@ -50,13 +50,15 @@ final class MemoryLogConsumer: LogConsumer {
         holds.removeAll(keepingCapacity: true)
         if maxRecords > capacity { growRecords(to: maxRecords) }
         log.monitor.enter()
-        member.isPolling = true
+        // One that comes too late finds itself put out, though nobody else has looked.
+        evict()
+        let deadline = log.clock.nowMs + Int64(max(0, timeoutMs))
+        member.lastPollMs = deadline
         defer {
-            member.isPolling = false
             member.lastPollMs = log.clock.nowMs
             log.monitor.leave()
         }
-        try fill(until: log.clock.nowMs + Int64(max(0, timeoutMs)), maxRecords)
+        try fill(until: deadline, maxRecords)
         return LogBatch(
             records: UnsafeBufferPointer(start: records, count: recordCount),
             ends: UnsafeBufferPointer(start: ends, count: endCount))
@@ -67,12 +69,16 @@ final class MemoryLogConsumer: LogConsumer {
             try log.checkRunning()
             guard let listener else { throw LogError(.fatal, code: "log.closed", "The consumer was closed") }
             log.expireTransactions()
-            if subscription.evict(polledBefore: log.clock.nowMs - log.maxPollIntervalMs) { log.monitor.notifyAll() }
+            evict()
             if try rebalance(listener) { continue }
             try fetch(maxRecords)
             if recordCount > 0 || endCount > 0 || log.clock.nowMs >= deadline { return }
             try log.wait(untilMs: min(deadline, subscription.nextEvictionMs(after: log.maxPollIntervalMs)))
         }
+    }
+
+    private func evict() {
+        if subscription.evict(polledBefore: log.clock.nowMs - log.maxPollIntervalMs) { log.monitor.notifyAll() }
     }
 
     /// One step towards the assignment meant for this member; false: it has it, as far as others have let go.
@@ -86,6 +92,7 @@ final class MemoryLogConsumer: LogConsumer {
             if !lost.isEmpty { unlocked { listener.lost(lost, consumer: self) } }
             return true
         case .out:
+            member.lastPollMs = max(member.lastPollMs, log.clock.nowMs)
             subscription.join(member)
             log.monitor.notifyAll()
             return true
@@ -192,7 +199,7 @@ final class MemoryLogConsumer: LogConsumer {
         defer { log.monitor.leave() }
         try log.checkRunning()
         try checkMembership(of: offsets, .fenced)
-        for offset in offsets { log.commit(offset, to: subscription) }
+        for offset in offsets { log.commit(offset, to: subscription, writtenAt: log.nextWrite()) }
         log.monitor.notifyAll()
     }
 
@@ -235,7 +242,6 @@ final class MemoryLogConsumer: LogConsumer {
         guard let listener else { return }
         self.listener = nil
         log.monitor.enter()
-        member.isPolling = true
         let owned = assignments.map(\.partition)
         let wasEvicted = member.state == .evicted
         if !owned.isEmpty {
@@ -243,7 +249,6 @@ final class MemoryLogConsumer: LogConsumer {
         }
         assignments.removeAll()
         if member.state == .joined { subscription.leave(member) }
-        member.isPolling = false
         holds.removeAll()
         log.monitor.notifyAll()
         log.monitor.leave()

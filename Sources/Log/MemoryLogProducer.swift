@@ -6,12 +6,15 @@ final class MemorySession {
     let transactionalId: String?
     let timeoutMs: Int64
     var isOpen = false
+    /// Committed; readers don't see it yet.
+    var isEnding = false
     var isFenced = false
+    /// When the open transaction times out, or the ending one is completed.
     var expiresMs: Int64 = .max
     /// Partitions that hold records of the open transaction.
     var touched: [(topic: MemoryTopic, partition: MemoryPartition)] = []
-    /// Offsets the open transaction will commit.
-    var offsets: [(subscription: MemorySubscription, offset: PartitionOffset)] = []
+    /// Offsets the open transaction will commit, and when they were written down.
+    var offsets: [(subscription: MemorySubscription, offset: PartitionOffset, writtenAt: Int64)] = []
 
     init(id: Int32, transactionalId: String?, timeoutMs: Int64) {
         self.id = id
@@ -42,6 +45,10 @@ final class MemoryLogProducer: LogProducer {
         defer { log.monitor.leave() }
         try check()
         guard !session.isOpen else { throw wrongState("begin", "one is open already") }
+        while session.isEnding {
+            try log.wait(untilMs: .max)
+            try check()
+        }
         try waitForRoom()
         log.opened(session)
     }
@@ -118,15 +125,34 @@ final class MemoryLogProducer: LogProducer {
             throw LogError(.configuration, code: "log.foreign_consumer", "The consumer belongs to another log than the producer")
         }
         try consumer.checkMembership(of: offsets, .abortable)
+        add(offsets, to: consumer.subscription)
+    }
+
+    func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError) {
+        try log.act(.sendOffsets(transactionalId: try transactionalId()))
+        log.monitor.enter()
+        defer { log.monitor.leave() }
+        try check()
+        guard session.isOpen else { throw wrongState("add offsets to", "none is open") }
+        let subscription = try log.subscription(of: group, topic: topic)
+        for offset in offsets where !subscription.topic.partitions.indices.contains(Int(offset.partition)) {
+            throw LogError(
+                .configuration, code: "log.partition_missing", "Topic '\(topic)' has no partition \(offset.partition)")
+        }
+        add(offsets, to: subscription)
+    }
+
+    private func add(_ offsets: [PartitionOffset], to subscription: MemorySubscription) {
         for offset in offsets {
             let at = session.offsets.firstIndex {
-                $0.subscription === consumer.subscription && $0.offset.partition == offset.partition
+                $0.subscription === subscription && $0.offset.partition == offset.partition
             }
             if let at {
                 session.offsets[at].offset = offset
+                session.offsets[at].writtenAt = log.nextWrite()
             } else {
-                consumer.subscription.pending[Int(offset.partition)] += 1
-                session.offsets.append((consumer.subscription, offset))
+                subscription.pending[Int(offset.partition)] += 1
+                session.offsets.append((subscription, offset, log.nextWrite()))
             }
         }
     }

@@ -72,6 +72,8 @@ final class MemorySubscription {
     unowned let topic: MemoryTopic
     /// By partition; -1: none.
     var committed: [Int64]
+    /// By partition: when that offset was written down.
+    var committedAt: [Int64]
     /// Transactions that will commit an offset of the partition, or not: until then its committed offset isn't stable.
     var pending: [Int]
     /// Grows with every join and leave.
@@ -83,6 +85,7 @@ final class MemorySubscription {
         self.group = group
         self.topic = topic
         committed = Array(repeating: -1, count: topic.partitions.count)
+        committedAt = Array(repeating: 0, count: topic.partitions.count)
         pending = Array(repeating: 0, count: topic.partitions.count)
         owners = Array(repeating: nil, count: topic.partitions.count)
     }
@@ -101,9 +104,10 @@ final class MemorySubscription {
         assign()
     }
 
-    /// Members that haven't polled for too long are out: their partitions are free for others at once.
+    /// Members that haven't polled for too long are out: their partitions are free for others at once. That holds for one that
+    /// hangs within a poll, too.
     func evict(polledBefore limit: Int64) -> Bool {
-        let late = members.filter { !$0.isPolling && $0.lastPollMs < limit }
+        let late = members.filter { $0.lastPollMs < limit }
         for member in late {
             leave(member)
             member.state = .evicted
@@ -149,7 +153,7 @@ final class MemorySubscription {
 
     /// When the first member that could be evicted would be.
     func nextEvictionMs(after intervalMs: Int64) -> Int64 {
-        members.filter { !$0.isPolling }.map { $0.lastPollMs + intervalMs + 1 }.min() ?? .max
+        members.map { $0.lastPollMs + intervalMs + 1 }.min() ?? .max
     }
 }
 
@@ -166,7 +170,7 @@ final class MemoryMember {
     let id: Int
     var state = State.out
     var target: Range<Int32> = 0..<0
-    var isPolling = false
+    /// When its last poll ended or, within a poll, when that is to end.
     var lastPollMs: Int64 = 0
 
     init(id: Int) { self.id = id }

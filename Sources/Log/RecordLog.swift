@@ -93,6 +93,10 @@ public protocol LogProducer: AnyObject {
     func send(_ batch: borrowing OutputBatch) throws(LogError)
     /// Adds input offsets to the open transaction, as `consumer`'s group membership stands now; fails if that is no longer valid.
     func sendOffsets(_ offsets: [PartitionOffset], of consumer: any LogConsumer) throws(LogError)
+    /// Adds a position in `topic` to the open transaction, in the name of a group without members: for whoever reads by
+    /// `LogReader` and shares with nobody. Brokers check no membership here. What guards the position is the producer: once its
+    /// transactional id is another's, it moves nothing.
+    func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError)
     /// Ends the transaction: everything sent in it, and its offsets, appear at once.
     func commit() throws(LogError)
     /// Ends the transaction: nothing sent in it appears.

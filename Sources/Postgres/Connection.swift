@@ -101,7 +101,13 @@ public final class Connection {
         // While connecting there are no rows: 08P01 and the like come from a pooler that can't reach its server.
         if kind == .data || kind == .conflict { kind = .service }
         if state.isEmpty, PQconnectionNeedsPassword(handle) == 1 { kind = .configuration }
-        return PostgresError(kind, sqlstate: state, "Failed to connect to Postgres: " + lines.joined(separator: "; "))
+        let said = "Failed to connect to Postgres: " + lines.joined(separator: "; ")
+        if state.isEmpty, let advice = TLSProblem.advice(words) {
+            var error = PostgresError(.configuration, "\(said); \(advice)")
+            error.isOfTLS = true
+            return error
+        }
+        return PostgresError(kind, sqlstate: state, said)
     }
 
     /// `… FATAL:  28P01: password authentication failed …` → 28P01.

@@ -23,6 +23,8 @@ public struct PostgresError: Error, Equatable, Sendable, CustomStringConvertible
     public var table: String
     /// For a failed COPY: the number of the row, from 1, as the server's context names it. A hint, not a promise.
     public var copyLine: Int?
+    /// TLS is to blame: a certificate, or that one side wants none of it.
+    public var isOfTLS = false
 
     public init(
         _ kind: Kind, sqlstate: String = "", _ message: String, constraint: String = "", column: String = "",

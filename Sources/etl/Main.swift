@@ -12,6 +12,7 @@ struct Verb: Sendable {
 enum Main {
     static let verbs: [(name: String, verb: Verb)] = [
         ("run", runVerb), ("validate", validateVerb), ("list", listVerb), ("extract", extractVerb), ("topics", topicsVerb),
+        ("dlq", dlqVerb), ("eval", evalVerb),
         ("status", statusVerb), ("resume", resumeVerb),
     ]
 
@@ -30,7 +31,18 @@ enum Main {
             writeAll("etl: unknown verb '\(name)'\(near) See 'etl --help'.\n", to: 2)
             exit(ExitStatus.usage.rawValue)
         }
+        if name == "dlq" { runLetterVerb(Array(words.dropFirst())) }
         runCommand(verb.command, Array(words.dropFirst()), verb.run)
+    }
+
+    private static func runLetterVerb(_ words: [String]) -> Never {
+        do {
+            guard let (verb, words) = try DeadLetterVerbs.find(words) else { runCommand(dlqVerb.command, words, dlqVerb.run) }
+            runCommand(verb.command, words, verb.run)
+        } catch {
+            writeAll("etl dlq: \(error.message)\n", to: 2)
+            exit(ExitStatus.usage.rawValue)
+        }
     }
 
     static var help: String {

@@ -119,18 +119,29 @@ func text(_ value: Value) -> String {
     case .uint: return "\(value.bits)u"
     case .double: return "\(value.double)"
     case .decimal:
-        var digits = "\(value.int.magnitude)"
+        var digits = "\(value.unscaled.magnitude)"
         while digits.count <= Int(value.aux) { digits = "0" + digits }
         let point = digits.index(digits.endIndex, offsetBy: -Int(value.aux))
-        return (value.int < 0 ? "-" : "") + digits[..<point] + (value.aux > 0 ? "." + digits[point...] : "") + "m"
+        return (value.unscaled < 0 ? "-" : "") + digits[..<point] + (value.aux > 0 ? "." + digits[point...] : "") + "m"
     case .string: return "'" + String(decoding: value.bytes, as: UTF8.self) + "'"
     case .bytes: return "b\(Array(value.bytes))"
     case .list: return "[" + elements(Int(value.length)).map(text).joined(separator: ", ") + "]"
     case .map:
         let parts = elements(Int(value.length) * 2).map(text)
         return "{" + stride(from: 0, to: parts.count, by: 2).map { parts[$0] + ": " + parts[$0 + 1] }.joined(separator: ", ") + "}"
-    case .type: return "type \(value.aux)"
-    case .timestamp, .duration: return "time"
+    case .type: return Tag(rawValue: UInt8(value.aux))?.typeName ?? "no type"
+    case .timestamp, .duration: return typed(value)
+    case .optional:
+        guard value.length == 1, let content = value.pointer?.assumingMemoryBound(to: Value.self) else { return "none" }
+        return "some(\(text(content.pointee)))"
     case .error: return "error \(value.aux)"
     }
+}
+
+/// The typed form's content: what stands between the quotes.
+private func typed(_ value: Value) -> String {
+    var arena = Arena()
+    var writer = JSONWriter()
+    TypedValue.write(value, record: UnsafeRawBufferPointer(start: nil, count: 0), arena: &arena, to: &writer)
+    return String(decoding: writer.bytes, as: UTF8.self).split(separator: "\"").dropFirst(3).first.map(String.init) ?? ""
 }

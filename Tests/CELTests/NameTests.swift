@@ -51,9 +51,9 @@ import Testing
         Case("message.n.all(x, true)", ["message.n": "1"], "error: no matching overload for (int) in message.n.all(x, true)"),
         Case("[1].map(message, message + 1)", "[2]"), Case("[1].map(message, .message.a)", ["message.a": "5"], "[5]"),
         Case("[1, 2].map(x, x).map(x, x)", "[1, 2]"), Case("[1].map(x, [2].map(x, x))", "[[2]]"),
-        Case("[1].all(x.y, true)", "compile: expected a variable's name as first argument of all() at offset 8"),
+        Case("[1].all(x.y, true)", "compile: expected a variable's name as argument of all() at offset 8"),
         Case("[1].all(true)", "compile: all() takes a variable and an expression, as in list.all(x, x > 0) at offset 0"),
-        Case("[1].transformList(i, v, v)", "compile: the macro transformList() isn't supported at offset 0"),
+        Case("[1].transformList(i, v, v)", "[1]"),
     ])
     func macros(_ example: Case) { #expect(evaluated(example.expression, example.fields) == example.expected) }
 }

@@ -7,7 +7,7 @@ import Testing
         name: "etl-stage", summary: "Runs one stage.",
         options: [
             Option("topology", "FILE", "the topology"), Option("threads", "N", "threads"),
-            Option("until-end", nil, "stop at the end"),
+            Option("until-end", nil, "stop at the end"), Option("set", "FIELD=CEL", "repeats", repeats: true),
         ], examples: ["etl-stage --topology=orders.yaml"])
 
     @Test func bothFormsOfAValue() throws {
@@ -17,6 +17,11 @@ import Testing
             #expect(arguments.has("until-end"))
         }
         #expect(try Arguments(["--topology=a=b"], for: Self.command).value("topology") == "a=b")
+    }
+
+    @Test func anOptionThatRepeats() throws {
+        #expect(try Arguments(["--set=a=1", "--set", "b=-2", "--set=a==3"], for: Self.command).list("set") == ["a=1", "b=-2", "a==3"])
+        #expect(try Arguments([], for: Self.command).list("set").isEmpty)
     }
 
     @Test(arguments: [

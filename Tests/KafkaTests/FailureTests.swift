@@ -33,11 +33,21 @@ import TestServices
         }
     }
 
-    /// A client that speaks TLS to a broker that doesn't: said at once what to look at.
-    @Test func aBrokerWithoutTlsIsSaidToBe() throws {
-        let log = try kafka(["security.protocol": "ssl"])
-        let error = logError { _ = try log.describe(topics: ["t"]) }
-        #expect(error?.message.contains("SSL") == true, "\(String(describing: error))")
+    /// A reader at its end fetches nothing, so nothing but a look at the topic tells it.
+    @Test func aTopicDeletedUnderAReaderAtItsEndIsNamed() throws {
+        let log = try kafka()
+        let topic = try newTopic(log)
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: Listener()))
+        defer { consumer.close() }
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: nil))
+        try producer.send("last")
+        try producer.flush(timeoutMs: 30_000)
+        _ = try consumer.read(count: 1)
+        _ = try KafkaBroker.shared().tool("topics", "--delete", "--topic", topic)
+        let error = logError { _ = try consumer.read(timeout: 60) { _, _ in false } }
+        #expect(error?.code == "log.topic_missing", "\(String(describing: error))")
+        #expect(error?.kind == .configuration)
+        #expect(error?.message.contains(topic) == true)
     }
 
     /// With one broker of its own, since it goes down and lets in only who may come.

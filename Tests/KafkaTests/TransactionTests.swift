@@ -112,6 +112,38 @@ import TestServices
         for each in [feed, producer] { each.close() }
     }
 
+    /// A replay's position: nobody is a member of the group, so nobody's session must end before another goes on.
+    @Test func aPositionMovesWithoutAMember() throws {
+        let log = try kafka()
+        let (input, output) = (try newTopic(log), try newTopic(log))
+        let group = "replay.\(input)"
+        let at = { PartitionOffset(partition: 0, offset: $0) }
+        let first = try log.makeProducer(ProducerOptions(topics: [output], transactionalId: output))
+        try first.begin()
+        try first.send("undone")
+        try first.sendOffsets([at(3)], group: group, topic: input)
+        try first.abort()
+        #expect(try log.committedOffsets(group: group, topic: input) == [nil])
+        try first.begin()
+        try first.send("done")
+        try first.sendOffsets([at(4)], group: group, topic: input)
+        try first.commit()
+        #expect(try log.committedOffsets(group: group, topic: input) == [4])
+        // It dies here. What it left open is over as soon as its successor is there.
+        try first.begin()
+        try first.send("of a zombie")
+        try first.sendOffsets([at(9)], group: group, topic: input)
+        let second = try log.makeProducer(ProducerOptions(topics: [output], transactionalId: output))
+        #expect(try log.committedOffsets(group: group, topic: input) == [4])
+        let error = logError {
+            try first.sendOffsets([at(10)], group: group, topic: input)
+            try first.commit()
+        }
+        #expect(error?.kind == .fenced, "\(String(describing: error))")
+        #expect(try log.committedOffsets(group: group, topic: input) == [4])
+        for each in [first, second] { each.close() }
+    }
+
     @Test func aProducerWithoutAnIdTakesPartInNone() throws {
         let log = try kafka()
         let topic = try newTopic(log)

@@ -99,6 +99,21 @@ struct LogBehaviour: Sendable, CustomStringConvertible {
             consumer.consumer.close()
             producer.close()
         },
+        .init(description: "a group without members is moved by a transaction alone") { log, name in
+            try log.make(name, name + ".out")
+            try log.produce([TestRecord("1"), TestRecord("2")], to: name)
+            let producer = try log.makeProducer(ProducerOptions(topics: [name + ".out"], transactionalId: name + ".t"))
+            try producer.begin()
+            try producer.sendOffsets([.init(partition: 0, offset: 1)], group: name, topic: name)
+            try producer.abort()
+            #expect(try log.committedOffsets(group: name, topic: name) == [nil])
+            try producer.begin()
+            try producer.sendOffsets([.init(partition: 0, offset: 1)], group: name, topic: name)
+            try producer.sendOffsets([.init(partition: 0, offset: 2)], group: name, topic: name)
+            try producer.commit()
+            #expect(try log.committedOffsets(group: name, topic: name) == [2])
+            producer.close()
+        },
         .init(description: "a new producer of a transactional id fences the old and ends its transaction") { log, name in
             try log.make(name)
             let options = ProducerOptions(topics: [name], transactionalId: name + ".t")

@@ -66,6 +66,67 @@ struct MemoryLogTests {
         #expect(consumer.seen.isEmpty && consumer.ends[0] == 2)
     }
 
+    @Test func aCommitIsSeenAfterItsDelayAndTheNextTransactionWaitsForIt() throws {
+        let clock = VirtualClock()
+        let log = MemoryLog(clock: clock, commitDelayMs: 50)
+        try log.make("t")
+        try log.retain(topic: "t")
+        let consumer = try TestConsumer(log, "t")
+        try consumer.poll()
+        let producer = try log.makeProducer(ProducerOptions(topics: ["t"], transactionalId: "p"))
+        try producer.begin()
+        try producer.send(["x"])
+        try producer.sendOffsets([.init(partition: 0, offset: 0)], of: consumer.consumer)
+        try producer.commit()
+        #expect(try log.offsets(topic: "t")[0].end == 0 && log.writtenOffsets(topic: "t")[0].end == 1)
+        try consumer.poll()
+        #expect(consumer.seen.isEmpty)
+        let before = clock.nowMs
+        try producer.begin()
+        #expect(clock.nowMs == before + 50)
+        #expect(try consumer.consumer.committed([0]) == [0])
+        try producer.sendOffsets([.init(partition: 0, offset: 1)], of: consumer.consumer)
+        try consumer.consumer.commit([.init(partition: 0, offset: 2)], wait: true)
+        try producer.send(["y"])
+        try producer.commit()
+        // A new producer of the id waits for it, too.
+        _ = try log.makeProducer(ProducerOptions(topics: ["t"], transactionalId: "p"))
+        #expect(try log.makeReader(topic: "t").values(0, 0, .max) == ["x", "y"])
+        // Written down before the other commit, it doesn't take that back, though it ended later.
+        #expect(try consumer.consumer.committed([0]) == [2])
+    }
+
+    @Test func aMemberThatHangsInAPollLosesItsPartitionsToo() throws {
+        final class Hanging: LogClock, @unchecked Sendable {
+            let virtual = VirtualClock()
+            /// Called in a wait, as by a thread that runs meanwhile.
+            var meanwhile: (() -> Void)?
+            var nowMs: Int64 { virtual.nowMs }
+            func wait(_ monitor: Monitor, untilMs deadlineMs: Int64) {
+                monitor.leave()
+                let act = meanwhile
+                meanwhile = nil
+                act?()
+                monitor.enter()
+                virtual.wait(monitor, untilMs: deadlineMs)
+            }
+        }
+        let clock = Hanging()
+        let log = MemoryLog(clock: clock, maxPollIntervalMs: 1000)
+        try log.make("t", partitions: 2)
+        let slow = try TestConsumer(log, "t")
+        let other = try TestConsumer(log, "t")
+        try slow.poll()
+        try slow.poll()
+        clock.meanwhile = {
+            clock.virtual.advance(1101)
+            do { try other.poll() } catch { Issue.record(error) }
+        }
+        try slow.poll(timeoutMs: 100)
+        #expect(slow.events.values.prefix(2) == ["assigned [0, 1]", "lost [0, 1]"])
+        #expect(other.assigned == [0, 1])
+    }
+
     @Test func aFullTopicHoldsProducersUntilTheGroupCommits() throws {
         let log = MemoryLog(memoryBytes: 1 << 20)
         try log.make("t")

@@ -34,7 +34,8 @@ final class Pipeline {
 
     func write(_ path: String, _ text: String) throws {
         let whole = "\(folder)/\(path)"
-        try FileManager.default.createDirectory(atPath: (whole as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: (whole as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         try text.replacingOccurrences(of: "NAME", with: name).replacingOccurrences(of: "BOOTSTRAP", with: bootstrap)
             .write(toFile: whole, atomically: true, encoding: .utf8)
     }
@@ -67,6 +68,8 @@ final class Pipeline {
 
     func etl(_ words: String..., url: String? = nil) throws -> CommandProcess { try start(.etl, words, url) }
 
+    func etl(_ words: [String]) throws -> CommandProcess { try start(.etl, words, nil) }
+
     /// `etl-stage --topology=… --stage=…` and what follows.
     func stage(_ name: String, _ words: String..., url: String? = nil) throws -> CommandProcess {
         try start(.stage, ["--topology=\(file)", "--stage=\(name)"] + words, url)
@@ -96,6 +99,10 @@ final class Pipeline {
     /// Runs SQL; gives the last statement's rows as psql would print them.
     @discardableResult
     func sql(_ text: String, schema: String = "s") throws -> [[String?]] { try database(schema).execute(text).last?.rows ?? [] }
+
+    func asSuperuser(_ text: String) throws {
+        _ = try Connection(url: PostgresServer.shared.get().superuserURL(), applicationName: "etl test").execute(text)
+    }
 
     func count(_ table: String, schema: String = "s") throws -> Int {
         try sql("SELECT count(*) FROM \(table)", schema: schema).first?.first?.flatMap { $0 }.flatMap(Int.init) ?? -1
@@ -130,6 +137,16 @@ final class Pipeline {
     /// Every committed record of a topic, by partition and offset.
     func read(_ topic: String, on log: (any RecordLog)? = nil) throws -> [TestRecord] {
         try readWhole("\(name).\(topic)", on: log ?? kafka)
+    }
+
+    /// As `read`, once what was committed can be read: a broker says so to the writer a moment before.
+    func settled(_ topic: String) throws -> [TestRecord] {
+        let name = "\(name).\(topic)"
+        try wait("what was written to \(name) can be read") {
+            let readable = try kafka.offsets(topic: name).map(\.end)
+            return try zip(kafka.writtenOffsets(topic: name).map(\.end), readable).allSatisfy { $0 <= $1 }
+        }
+        return try read(topic)
     }
 
     /// Waits until something holds; says what was waited for when it never does.

@@ -64,7 +64,7 @@ import Testing
 
     @Test func topicsAndTableAreTheSame() throws {
         let expected = try Self.outcome(kafka: false, threads: 1)
-        #expect(expected.topics.count == 9)
+        #expect(expected.topics.count == 13)
         for topic in ["raw", "validated", "enriched", "load", "orders_csv.dlq", "validate.dlq", "enrich.dlq"] {
             #expect(expected.topics["NAME.\(topic)"]?.isEmpty == false, "\(topic) has records to compare")
         }

@@ -13,12 +13,18 @@ public final class CommandProcess {
     /// - Parameters:
     ///   - environment: added to this process's.
     ///   - directory: where it runs; nil: here.
-    public init(_ program: Program, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil) throws {
+    ///   - input: what it reads on stdin; nil: the file `inputFile`, from `directory`.
+    public init(
+        _ program: Program, _ arguments: [String], environment: [String: String] = [:], directory: String? = nil,
+        input: String? = nil, inputFile: String = "/dev/null"
+    ) throws {
         words = [program.rawValue] + arguments
         files = "\(NSTemporaryDirectory())/etl-test-command.\(UUID().uuidString)"
         // A shell that becomes the command: posix_spawn alone can't change the folder everywhere.
-        let script = "cd \"$1\" && shift && exec \"$@\" >\"$0.out\" 2>\"$0.err\" </dev/null"
-        let line = ["/bin/sh", "-c", script, files, directory ?? ".", try Self.path(program)] + arguments
+        let script = "cd \"$1\" && in=\"$2\" && shift 2 && exec \"$@\" >\"$0.out\" 2>\"$0.err\" <\"$in\""
+        if let input { try Data(input.utf8).write(to: URL(fileURLWithPath: files + ".in")) }
+        let source = input == nil ? inputFile : files + ".in"
+        let line = ["/bin/sh", "-c", script, files, directory ?? ".", source, try Self.path(program)] + arguments
         var variables = ProcessInfo.processInfo.environment
         for (name, value) in environment { variables[name] = value }
         let argv = line.map { strdup($0) }
@@ -35,12 +41,15 @@ public final class CommandProcess {
             var status: Int32 = 0
             while waitpid(process, &status, 0) < 0, errno == EINTR {}
         }
-        try? FileManager.default.removeItem(atPath: files + ".out")
-        try? FileManager.default.removeItem(atPath: files + ".err")
+        for suffix in [".in", ".out", ".err"] { try? FileManager.default.removeItem(atPath: files + suffix) }
     }
 
     public var output: String { text(".out") }
     public var errors: String { text(".err") }
+    /// What everybody on the machine can read of it, as `ps` shows it.
+    public var shownByPs: String {
+        String(decoding: FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data(), as: UTF8.self)
+    }
     public var isRunning: Bool { reap() == nil }
 
     public func terminate() { send(SIGTERM) }
@@ -78,8 +87,11 @@ public final class CommandProcess {
     /// Beside the test's own program; else where a debug build puts it.
     private static func path(_ program: Program) throws -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let folders = [URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path]
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let folders = [
+            URL(fileURLWithPath: own).deletingLastPathComponent().path, root.appendingPathComponent(".build/debug").path,
+        ]
         for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(program.rawValue)") {
             return "\(folder)/\(program.rawValue)"
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A real Kafka for tests: `scripts/kafka` of this package, or the script that ETL_KAFKA_SCRIPT names.
 public final class KafkaBroker: Sendable {
@@ -8,10 +9,24 @@ public final class KafkaBroker: Sendable {
     /// One broker for the whole test process, started by whoever asks first and destroyed when the process ends.
     public static func shared() throws -> KafkaBroker { try sharedResult.get() }
 
-    private static let sharedResult = Result {
+    /// One that wants TLS and a login, and has ACLs: users admin, etl and nobody, as scripts/kafka says.
+    public static func secured() throws -> KafkaBroker { try securedResult.get() }
+    /// One that wants a client certificate, and whose own is for the host broker.example.
+    public static func mutual() throws -> KafkaBroker { try mutualResult.get() }
+
+    private static let sharedResult = Result { try forAll("", []) }
+    private static let securedResult = Result { try forAll(".secured", ["--sasl", "--tls"]) }
+    private static let mutualResult = Result { try forAll(".mutual", ["--mtls", "--tls-host", "broker.example"]) }
+    private static let started = Mutex<[KafkaBroker]>([])
+
+    private static func forAll(_ name: String, _ arguments: [String]) throws -> KafkaBroker {
         removeLeftovers()
-        let broker = try KafkaBroker(directory: "\(leftovers)\(getpid())")
-        atexit { KafkaBroker.destroyShared() }
+        let broker = try KafkaBroker(directory: "\(leftovers)\(getpid())\(name)", arguments: arguments)
+        let isFirst = started.withLock { brokers in
+            brokers.append(broker)
+            return brokers.count == 1
+        }
+        if isFirst { atexit { KafkaBroker.destroyShared() } }
         return broker
     }
 
@@ -37,6 +52,34 @@ public final class KafkaBroker: Sendable {
     @discardableResult
     public func tool(_ name: String, _ arguments: String...) throws -> String {
         try Self.run([name, "--bootstrap-server", bootstrap] + arguments)
+    }
+
+    /// A certificate or key that `start` made: `ca.pem`, `client.pem`, `client.key`, `stranger.pem`, `stranger.key`.
+    public func certificate(_ name: String) -> String { "\(directory)/tls/\(name)" }
+
+    /// Allows a user something on a broker of `secured`, in the words of kafka-acls.sh.
+    public func allow(_ user: String, _ arguments: String...) throws {
+        try acls(["--add", "--allow-principal", "User:\(user)"] + arguments)
+    }
+
+    /// Denies it, whatever else allows it; `remove`: no longer.
+    public func deny(_ user: String, _ arguments: [String], remove: Bool = false) throws {
+        try acls((remove ? ["--remove", "--force"] : ["--add"]) + ["--deny-principal", "User:\(user)"] + arguments)
+    }
+
+    private func acls(_ words: [String]) throws {
+        try Self.run(["acls", "--bootstrap-server", bootstrap, "--command-config", try adminProperties()] + words)
+    }
+
+    private func adminProperties() throws -> String {
+        let path = "\(directory)/admin.properties"
+        let login = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" password=\"admin-secret\";"
+        let lines = [
+            "security.protocol=SASL_SSL", "sasl.mechanism=PLAIN", "sasl.jaas.config=\(login)", "ssl.truststore.type=PEM",
+            "ssl.truststore.location=\(certificate("ca.pem"))",
+        ]
+        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        return path
     }
 
     /// A topic name nobody else uses.
@@ -67,14 +110,15 @@ public final class KafkaBroker: Sendable {
     }
 
     private static func destroyShared() {
-        if case .success(let broker) = sharedResult { broker.destroy() }
+        for broker in started.withLock({ $0 }) { broker.destroy() }
     }
 
     /// Brokers of test processes that were killed.
     private static func removeLeftovers() {
         let folder = NSTemporaryDirectory()
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-            guard name.hasPrefix("etl-test-kafka."), let pid = Int32(name.dropFirst("etl-test-kafka.".count)), kill(pid, 0) != 0
+            guard name.hasPrefix("etl-test-kafka."),
+                let pid = Int32(name.dropFirst("etl-test-kafka.".count).prefix { $0.isNumber }), kill(pid, 0) != 0
             else { continue }
             _ = try? run(["destroy", "\(folder)/\(name)"])
         }

@@ -24,9 +24,12 @@ public final class PostgresServer: Sendable {
     public static let shared = Result { try PostgresServer(stopsAtExit: true) }
 
     /// A server of the test's own, for tests that stop or kill it. The test calls `remove` at its end.
-    public static func own() throws -> PostgresServer { try PostgresServer(stopsAtExit: false) }
+    /// `method`: scram, md5 or cert; `host`: it offers TLS with a certificate for this host, and files in `folder`/tls.
+    public static func own(method: String = "scram", host: String? = nil) throws -> PostgresServer {
+        try PostgresServer(stopsAtExit: false, method: method, host: host)
+    }
 
-    private init(stopsAtExit: Bool) throws {
+    private init(stopsAtExit: Bool, method: String = "scram", host: String? = nil) throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let own = root.appendingPathComponent("scripts/postgres").path
@@ -42,7 +45,7 @@ public final class PostgresServer: Sendable {
             atPath: folder, withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o755])
         port = Self.freePort()
-        try run("start", "\(port)", "scram")
+        try run(["start", "\(port)", method] + (host.map { [$0] } ?? []))
         if stopsAtExit { atexit { if case .success(let server) = PostgresServer.shared { server.remove() } } }
     }
 
@@ -67,7 +70,11 @@ public final class PostgresServer: Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    private func run(_ verb: String, _ arguments: String...) throws {
+    private func run(_ verb: String) throws { try run([verb]) }
+
+    private func run(_ words: [String]) throws {
+        let verb = words[0]
+        let arguments = Array(words.dropFirst())
         let log = folder + ".script.log"
         defer { try? FileManager.default.removeItem(atPath: log) }
         // Not Foundation's Process: it waits on a socket that the server inherits from the script, so for ever.

@@ -139,6 +139,7 @@ def main():
     for what, place, kind in cases:
         seen = [name for name in ("lost", "doubled", "wrong") if getattr(place, name)]
         right = place.right if kind is None else kind in seen and not place.right
+        right &= place.right_for("at_least_once") == (kind in (None, "doubled"))
         failed |= not right
         print(f"{'ok  ' if right else 'FAIL'} checker: {what}" + ("" if right else f"\n     expected {kind or 'nothing'}, saw {seen}"))
         if not right:

@@ -3,7 +3,8 @@ import time
 from dataclasses import dataclass
 
 import psycopg
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import (Consumer, ElectionType, IsolationLevel, KafkaError, KafkaException, Producer, TopicCollection,
+                             TopicPartition)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 
@@ -31,6 +32,31 @@ class Kafka:
             return sum(answer.result().offset for answer in asked.values())
         except KafkaException:
             return None
+
+    def layout(self, topic):
+        """{partition: (leader, replicas, those in sync)}; None while it can't be told."""
+        try:
+            asked = self.admin.describe_topics(TopicCollection([topic]), request_timeout=5)[topic].result()
+            return {at.id: (at.leader.id if at.leader else None, [node.id for node in at.replicas], [node.id for node in at.isr])
+                    for at in asked.partitions}
+        except KafkaException:
+            return None
+
+    def whole(self, topics):
+        """Whether every replica of these topics is in sync."""
+        layouts = [self.layout(topic) for topic in topics]
+        return all(layout and all(len(at[1]) == len(at[2]) for at in layout.values()) for layout in layouts)
+
+    def prefer(self, topic, partitions):
+        """Moves the leaders of partitions to the first of their replicas."""
+        asked = self.admin.elect_leaders(ElectionType.PREFERRED, [TopicPartition(topic, at) for at in partitions])
+        try:
+            asked.result(timeout=10)
+        except (KafkaException, TimeoutError):
+            pass  # whether leaders moved is looked at afterwards
+
+    def delete(self, topic):
+        self.admin.delete_topics([topic], operation_timeout=20)[topic].result()
 
     def consumer(self, group, isolation="read_committed"):
         return Consumer({
@@ -76,6 +102,14 @@ class Kafka:
             return len(ends)
         finally:
             consumer.close()
+
+
+def topics_of(broker):
+    """The topics that a broker knows; none while it is away."""
+    try:
+        return set(AdminClient({"bootstrap.servers": broker, "log_level": 2}).list_topics(timeout=2).topics)
+    except KafkaException:
+        return set()
 
 
 def producer(bootstrap):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each C library has one importer; what it gives to others is Swift.
-IMPORTERS = {"CRdkafka": {"Kafka"}, "CPostgres": {"Postgres"}, "CYAML": {"YAML"}, "CRE2": {"CEL"}, "CMicrohttpd": {"HTTPServer"}, "CBytes": {"Bytes", "JSON", "ETL"}}
+IMPORTERS = {"CRdkafka": {"Kafka"}, "CPostgres": {"Postgres"}, "CYAML": {"YAML"}, "CRE2": {"CEL", "JSONSchema"}, "CMicrohttpd": {"HTTPServer"}, "CBytes": {"Bytes", "JSON", "ETL"}}
 LINE, ROW, FILE, USUAL = 132, 200, 600, 350
 HOT = "// Hot path: per record."
 UNSAFE = re.compile(r"\btry!|\bas!|\bfatalError\(|\bpreconditionFailure\(")
@@ -41,9 +41,9 @@ def find(folder, *patterns):
     return [Source(path) for pattern in patterns for path in sorted((ROOT / folder).rglob(pattern))]
 
 
-SOURCES, TESTS = find("Sources", "*.swift"), find("Tests", "*.swift")
-SCRIPTS = [Source(path) for path in sorted((ROOT / "scripts").iterdir()) if path.is_file()] + find("Tests", "*.py")
-C = find("Sources", "*.h", "*.c", "*.cpp")
+SOURCES, TESTS = find("Sources", "*.swift"), find("Tests", "*.swift") + find("Benchmarks", "*.swift")
+SCRIPTS = [Source(path) for path in sorted((ROOT / "scripts").iterdir()) if path.is_file()] + find("Tests", "*.py") + find("Benchmarks", "*.py")
+C = find("Sources", "*.h", "*.c", "*.cpp") + find("Benchmarks", "*.h", "*.c", "*.cpp")
 
 
 def importers():

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "CCSV.h"
+#include "CMemory.h"
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #elif defined(__ARM_NEON) && defined(__aarch64__)
@@ -106,6 +107,9 @@ int cb_parse_double(const uint8_t *text, size_t length, double *value);
 /// The shortest text that reads back as `value`, as `d.ddde±xx`, without a terminator. `text` has room for 32 bytes.
 /// Returns its length. `value` must be finite.
 int cb_shortest_scientific(double value, uint8_t *text);
+/// A finite double with `precision` digits after the point, correctly rounded, plain or with an exponent. `size` bytes of room must
+/// do: 320 and the precision always will. Returns the byte count.
+int cb_precise(double value, int precision, int scientific, uint8_t *text, int size);
 
 /// Names the calling thread, as `top -H` and debuggers show it; the first 15 bytes count.
 void cb_name_thread(const char *name);

@@ -10,19 +10,29 @@ struct Expression {
     /// Deeper than any expression a person writes, and shallow enough for any thread's stack.
     static let maxDepth = 250
 
+    /// An entry of a map; optional: `{?key: value}`.
+    struct Entry {
+        var key: Expression
+        var value: Expression
+        var isOptional: Bool
+    }
+
     indirect enum Kind {
         case literal(Literal)
         /// A name; rooted: written with a leading dot, so that comprehension variables don't hide it.
         case name(String, rooted: Bool)
-        case select(Expression, field: String)
-        case index(Expression, Expression)
+        /// `a.b`; optional: `a.?b`.
+        case select(Expression, field: String, optional: Bool)
+        /// `a[b]`; optional: `a[?b]`.
+        case index(Expression, Expression, optional: Bool)
         case conditional(Expression, Expression, Expression)
         /// A unary or binary operator, or a chain of three or more operands of the same `&&`, `||` or `+`.
         case `operator`(String, [Expression])
         /// A function, or with a target a method.
         case call(String, target: Expression?, arguments: [Expression], nameOffset: Int)
-        case list([Expression])
-        case map([(key: Expression, value: Expression)])
+        /// The elements, and the numbers of those written with `?`: they are optionals, and left out where they have no value.
+        case list([Expression], optional: Set<Int>)
+        case map([Entry])
     }
 }
 

@@ -95,21 +95,23 @@ struct Parser {
             switch token.kind {
             case .dot:
                 try advance()
+                let optional = try skipQuestion()
                 let name = token
                 let field = try fieldName()
-                if token.kind == .leftParenthesis, name.kind == .identifier {
+                if token.kind == .leftParenthesis, name.kind == .identifier, !optional {
                     let (arguments, end) = try arguments()
                     let kind = Expression.Kind.call(field, target: result, arguments: arguments, nameOffset: name.start)
                     result = try node(kind, result.start, end, [result] + arguments)
                 } else {
-                    result = try node(.select(result, field: field), result.start, name.end, [result])
+                    result = try node(.select(result, field: field, optional: optional), result.start, name.end, [result])
                 }
             case .leftBracket:
                 try advance()
+                let optional = try skipQuestion()
                 let index = try expression()
                 let end = token.end
                 try expect(.rightBracket, "']'")
-                result = try node(.index(result, index), result.start, end, [result, index])
+                result = try node(.index(result, index, optional: optional), result.start, end, [result, index])
             case .leftBrace:
                 throw CELError("messages can't be made in an expression; expected an operator", at: token.start)
             default: return result
@@ -140,8 +142,7 @@ struct Parser {
             return inner
         case .leftBracket:
             try advance()
-            let (items, end) = try list(until: .rightBracket, "']'", trailingComma: true)
-            return try node(.list(items), first.start, end, items)
+            return try list(from: first.start)
         case .leftBrace: return try map()
         default: throw unexpected("an expression")
         }
@@ -182,17 +183,11 @@ struct Parser {
 
     private mutating func arguments() throws(CELError) -> ([Expression], end: Int) {
         try advance()
-        return try list(until: .rightParenthesis, "')'", trailingComma: false)
-    }
-
-    private mutating func list(
-        until close: Token.Kind, _ closing: String, trailingComma: Bool
-    ) throws(CELError) -> ([Expression], end: Int) {
         var items: [Expression] = []
-        while token.kind != close || (!items.isEmpty && !trailingComma) {
+        while token.kind != .rightParenthesis || !items.isEmpty {
             items.append(try expression())
-            if token.kind == close { break }
-            guard token.kind == .comma else { throw unexpected("',' or \(closing)") }
+            if token.kind == .rightParenthesis { break }
+            guard token.kind == .comma else { throw unexpected("',' or ')'") }
             try advance()
         }
         let end = token.end
@@ -200,17 +195,40 @@ struct Parser {
         return (items, end)
     }
 
+    private mutating func list(from start: Int) throws(CELError) -> Expression {
+        var items: [Expression] = []
+        var optional: Set<Int> = []
+        while token.kind != .rightBracket {
+            if try skipQuestion() { optional.insert(items.count) }
+            items.append(try expression())
+            if token.kind == .rightBracket { break }
+            guard token.kind == .comma else { throw unexpected("',' or ']'") }
+            try advance()
+        }
+        let end = token.end
+        try advance()
+        return try node(.list(items, optional: optional), start, end, items)
+    }
+
+    /// The `?` of `a.?b`, `a[?b]`, `[?a]` and `{?a: b}`.
+    private mutating func skipQuestion() throws(CELError) -> Bool {
+        guard token.kind == .question else { return false }
+        try advance()
+        return true
+    }
+
     private mutating func map() throws(CELError) -> Expression {
         let start = token.start
         try advance()
-        var entries: [(key: Expression, value: Expression)] = []
+        var entries: [Expression.Entry] = []
         var depth = 0
         while token.kind != .rightBrace {
+            let optional = try skipQuestion()
             let key = try expression()
             try expect(.colon, "':' after a map's key")
             let value = try expression()
             depth = max(depth, key.depth, value.depth)
-            entries.append((key, value))
+            entries.append(.init(key: key, value: value, isOptional: optional))
             if token.kind == .rightBrace { break }
             guard token.kind == .comma else { throw unexpected("',' or '}'") }
             try advance()

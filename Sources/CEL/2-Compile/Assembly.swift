@@ -22,6 +22,7 @@ final class Assembly {
     private(set) var operandSpans: [SourceSpan] = []
     private(set) var constants: [Value] = []
     private(set) var patterns: [OpaquePointer] = []
+    private(set) var zones: [UnsafePointer<TimeZone>] = []
     /// How many comprehension variables are in use at once.
     var localCount = 0
     private var arena = Arena(chunkBytes: 4 << 10)
@@ -58,6 +59,27 @@ final class Assembly {
         return UInt32(patterns.count - 1)
     }
 
+    /// A time zone's number.
+    func zone(_ zone: UnsafePointer<TimeZone>) -> UInt32 {
+        zones.append(zone)
+        return UInt32(zones.count - 1)
+    }
+
+    /// The value form of a decimal, in the program's own memory; nil: it doesn't fit.
+    func value(of decimal: Decimal) -> Value? { withUnsafeMutablePointer(to: &arena) { decimal.value(in: $0) } }
+
+    /// Which of so many operands are optionals to be unwrapped: bits in the operand table; its place there plus 1.
+    func flags(_ optional: Set<Int>, count: Int) -> Operand {
+        let start = operands.count
+        for word in 0..<(count + 31) / 32 {
+            var bits: UInt32 = 0
+            for bit in 0..<32 where optional.contains(word * 32 + bit) { bits |= 1 << UInt32(bit) }
+            operands.append(Operand(raw: bits))
+            operandSpans.append(SourceSpan(0, 0))
+        }
+        return Operand(raw: UInt32(start + 1))
+    }
+
     func table(_ entries: [Compiled]) -> (start: Operand, count: Operand) {
         let start = operands.count
         for entry in entries {
@@ -77,26 +99,32 @@ final class Assembly {
     }
 
     /// Runs the latest node, whose operands are all constants. What it makes lies in the program's own memory.
-    func evaluateLast() -> Value {
+    func evaluateLast(strictNumbers: Bool) -> Value {
+        withTables(strictNumbers: strictNumbers) { tables in
+            withUnsafeMutablePointer(to: &arena) { arena in
+                withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { nothing in
+                    // Only constants are read, so nothing is ever looked for in frame and locals.
+                    let none = nothing.baseAddress.unsafelyUnwrapped
+                    var machine = Machine(
+                        tables: tables, frame: UnsafePointer(none), locals: none,
+                        record: UnsafeRawBufferPointer(start: nil, count: 0), arena: arena)
+                    return machine.run(UInt32(nodes.count - 1))
+                }
+            }
+        }
+    }
+
+    /// The tables as they are now, for the time of the call.
+    private func withTables(strictNumbers: Bool, _ body: (Tables) -> Value) -> Value {
         nodes.withUnsafeBufferPointer { nodes in
             operands.withUnsafeBufferPointer { operands in
                 constants.withUnsafeBufferPointer { constants in
                     patterns.withUnsafeBufferPointer { patterns in
-                        withUnsafeMutablePointer(to: &arena) { arena in
-                            withUnsafeTemporaryAllocation(of: Value.self, capacity: 1) { nothing in
-                                // Only constants are read; empty tables are never looked into.
-                                let none = UnsafeMutableRawPointer(nothing.baseAddress.unsafelyUnwrapped)
-                                var machine = Machine(
-                                    nodes: nodes.baseAddress.unsafelyUnwrapped,
-                                    operands: operands.baseAddress ?? UnsafePointer(none.assumingMemoryBound(to: Operand.self)),
-                                    constants: constants.baseAddress ?? UnsafePointer(none.assumingMemoryBound(to: Value.self)),
-                                    patterns: patterns.baseAddress
-                                        ?? UnsafePointer(none.assumingMemoryBound(to: OpaquePointer.self)),
-                                    frame: UnsafePointer(none.assumingMemoryBound(to: Value.self)),
-                                    locals: none.assumingMemoryBound(to: Value.self),
-                                    record: UnsafeRawBufferPointer(start: nil, count: 0), arena: arena)
-                                return machine.run(UInt32(nodes.count - 1))
-                            }
+                        zones.withUnsafeBufferPointer { zones in
+                            body(
+                                Tables(
+                                    nodes: Tables.base(nodes), operands: Tables.base(operands), constants: Tables.base(constants),
+                                    patterns: Tables.base(patterns), zones: Tables.base(zones), strictNumbers: strictNumbers))
                         }
                     }
                 }

@@ -1,16 +1,18 @@
+import Bytes
 import JSON
 
 /// An expression to nodes: names to slots, calls to instructions, constant parts computed, patterns compiled.
 struct Compiler<Resolver: NameResolver> {
-    let source: [UInt8]
+    let options: CELOptions
     var resolver: Resolver
     let assembly = Assembly()
-    /// The variables of the comprehensions around, innermost last; a variable's place is its number.
+    /// The variables of the macros around, innermost last; a variable's place is its number.
     var variables: [String] = []
+    var warnings: [CELWarning] = []
 
-    init(source: [UInt8], resolver: Resolver) {
-        self.source = source
+    init(resolver: Resolver, options: CELOptions) {
         self.resolver = resolver
+        self.options = options
     }
 
     mutating func compile(_ expression: Expression) throws(CELError) -> Compiled {
@@ -22,16 +24,17 @@ struct Compiler<Resolver: NameResolver> {
             return try member(expression)
         case .conditional(let condition, let first, let second):
             let parts = [try compile(condition), try compile(first), try compile(second)]
-            if !parts[0].types.contains(.bool) { throw noOverload("?:", parts, start) }
+            if !parts[0].types.contains(.bool) { return try refused(noOverload("?:", parts, start), start, end) }
+            warnIfConstant(parts[0], condition)
             return try emit(.conditional, parts, parts[1].types.union(parts[2].types), start, end)
         case .operator(let name, let operands): return try compileOperator(name, operands, start, end)
         case .call(let name, let target, let arguments, let offset):
             if let macro = try macro(name, target, arguments, expression) { return macro }
             return try call(name, target, arguments, offset, start, end)
-        case .list(let items):
+        case .list(let items, let optional):
             var parts: [Compiled] = []
             for item in items { parts.append(try compile(item)) }
-            return try emitTable(.list, parts, .list, start, end)
+            return try emitTable(.list, parts, .list, start, end, optional: optional)
         case .map(let entries): return try map(entries, start, end)
         }
     }
@@ -54,11 +57,11 @@ struct Compiler<Resolver: NameResolver> {
     private func double(_ value: Double, _ text: [UInt8]) -> Operand {
         let decimal = text.withUnsafeBytes { Decimal.parse($0) }
         var place = Value.noDecimal
-        if decimal.state == .ok, let exact = decimal.value { place = UInt32(assembly.constant(exact).index) }
+        if decimal.state == .ok, let exact = assembly.value(of: decimal) { place = UInt32(assembly.constant(exact).index) }
         return assembly.constant(Value(.double, flags: Value.literalFlag, length: place, bits: value.bitPattern))
     }
 
-    // MARK: Operators and calls
+    // MARK: Operators
 
     private mutating func compileOperator(
         _ name: String, _ operands: [Expression], _ start: Int, _ end: Int
@@ -66,20 +69,25 @@ struct Compiler<Resolver: NameResolver> {
         var parts: [Compiled] = []
         for operand in operands { parts.append(try compile(operand)) }
         if name == "&&" || name == "||" {
-            if let wrong = parts.first(where: { !$0.types.contains(.bool) }) {
+            if let wrong = parts.first(where: { !$0.types.contains(.bool) }), options.checksTypes {
                 throw CELError("'\(name)' needs bools, not \(wrong.types.names)", at: wrong.start)
             }
+            for (part, operand) in zip(parts, operands) { warnIfConstant(part, operand) }
             return try emitTable(name == "&&" ? .and : .or, parts, .bool, start, end)
         }
         if parts.count > 2 {  // a chain of +
             var types = parts[0].types
             for part in parts.dropFirst() {
                 let sum = Compiled(operand: part.operand, types: types, start: start, end: part.start)
-                types = try overload(name, .operator, [sum, part], start).types
+                guard let chosen = try overload(name, .operator, [sum, part], start) else { break }
+                types = chosen.types
             }
             return try emitTable(.addChain, parts, types, start, end)
         }
-        let (operation, types) = try overload(name, .operator, parts, start)
+        guard let (operation, types) = try overload(name, .operator, parts, start) else {
+            return failing(.noMatchingOverload, start, end)
+        }
+        if operation == .equal || operation == .notEqual { warnIfNeverEqual(parts, negated: operation == .notEqual, start) }
         if operation == .in, parts[1].operand.isConstant, let set = stringSet(parts[1].operand) {
             let node = Node(.inSet, parts[0].operand, parts[1].operand, set)
             if parts[0].operand.isConstant { return try emit(.in, parts, types, start, end) }
@@ -97,56 +105,25 @@ struct Compiler<Resolver: NameResolver> {
         return assembly.stringSet(list)
     }
 
-    private mutating func call(
-        _ name: String, _ target: Expression?, _ arguments: [Expression], _ offset: Int, _ start: Int, _ end: Int
-    ) throws(CELError) -> Compiled {
-        let style: Overload.Style = target == nil ? .function : .method
-        if Overload.named(name, style).isEmpty { throw unknown(name, style, offset) }
-        var parts: [Compiled] = []
-        if let target { parts.append(try compile(target)) }
-        for argument in arguments { parts.append(try compile(argument)) }
-        let (operation, types) = try overload(name, style, parts, offset)
-        if operation == .matchesDynamic, parts[1].operand.isConstant { return try matches(parts, start, end) }
-        if operation == .replaceLimited { return try emitTable(operation, parts, types, start, end) }
-        return try emit(operation, parts, types, start, end)
-    }
-
-    private mutating func matches(_ parts: [Compiled], _ start: Int, _ end: Int) throws(CELError) -> Compiled {
-        let source = assembly.constants[parts[1].operand.index]
-        guard let plain = PatternText(Array(source.bytes)) else {
-            let number = try assembly.pattern(source, at: parts[1].start)
-            let operand = assembly.node(
-                Node(.matches, count: 1, parts[0].operand, parts[1].operand, Operand(raw: number)), start, end, parts)
-            return Compiled(operand: operand, types: .bool, start: start, end: end)
-        }
-        var text = parts[1]
-        text.operand = assembly.constant(.string, plain.text)
-        let operation: Operation =
-            switch (plain.fromStart, plain.toEnd) {
-            case (true, true): .isText
-            case (true, false): .startsWith
-            case (false, true): .endsWith
-            case (false, false): .contains
-            }
-        return try emit(operation, [parts[0], text], .bool, start, end)
-    }
-
-    private mutating func map(
-        _ entries: [(key: Expression, value: Expression)], _ start: Int, _ end: Int
-    ) throws(CELError) -> Compiled {
+    private mutating func map(_ entries: [Expression.Entry], _ start: Int, _ end: Int) throws(CELError) -> Compiled {
         var parts: [Compiled] = []
         var keys: Set<Literal.Key> = []
         var computedKeys = 0
+        var optional: Set<Int> = []
         for entry in entries {
             let key = try compile(entry.key)
             if key.types.isDisjoint(with: [.string, .int, .uint, .bool]) {
-                throw CELError("a map's key is a string, int, uint or bool, not \(key.types.names)", at: key.start)
+                let error = CELError("a map's key is a string, int, uint or bool, not \(key.types.names)", at: key.start)
+                return try refused(error, start, end)
             }
             if case .literal(let literal) = entry.key.kind {
-                if let known = Literal.Key(literal), !keys.insert(known).inserted { throw CELError("duplicate key", at: key.start) }
+                if let known = Literal.Key(literal), !keys.insert(known).inserted {
+                    return try refused(CELError("duplicate key", at: key.start), start, end, .duplicateKey)
+                }
             } else {
                 computedKeys += 1
             }
+            if entry.isOptional { optional.insert(parts.count + 1) }
             parts.append(key)
             parts.append(try compile(entry.value))
         }
@@ -154,47 +131,37 @@ struct Compiler<Resolver: NameResolver> {
         if entries.count > 1_000, computedKeys > 0 {
             throw CELError("a map with computed keys has at most 1000 entries", at: start)
         }
-        return try emitTable(.map, parts, .map, start, end, count: computedKeys == 0 ? 1 : 0)
+        return try emitTable(.map, parts, .map, start, end, count: computedKeys == 0 ? 1 : 0, optional: optional)
     }
 
-    // MARK: Nodes
+    // MARK: Warnings and refusals
 
-    func emit(
-        _ operation: Operation, _ parts: [Compiled], _ types: TypeSet, _ start: Int, _ end: Int
+    /// A condition that was computed now decides nothing at run time; `true` and `false` as written were meant.
+    private mutating func warnIfConstant(_ part: Compiled, _ expression: Expression) {
+        if case .literal = expression.kind { return }
+        guard part.operand.isConstant, part.types == .bool else { return }
+        let value = assembly.constants[part.operand.index].isTrue
+        warnings.append(CELWarning(message: "this condition is always \(value)", offset: part.start))
+    }
+
+    private mutating func warnIfNeverEqual(_ parts: [Compiled], negated: Bool, _ start: Int) {
+        guard !parts[0].types.mayEqual(parts[1].types) else { return }
+        let (left, right) = (parts[0].types.names, parts[1].types.names)
+        warnings.append(
+            CELWarning(message: "always \(negated): \(left) never equals \(right)", offset: start))
+    }
+
+    /// An error of the compilation, or where types aren't checked an instruction that fails when it is run.
+    func refused(
+        _ error: CELError, _ start: Int, _ end: Int, _ code: EvaluationError = .noMatchingOverload
     ) throws(CELError) -> Compiled {
-        let unused = Operand(raw: 0)
-        let node = Node(
-            operation, count: UInt8(parts.count), parts[0].operand, parts.count > 1 ? parts[1].operand : unused,
-            parts.count > 2 ? parts[2].operand : unused)
-        let before = assembly.operands.count
-        let operand = assembly.node(node, start, end, parts)
-        let compiled = Compiled(operand: operand, types: types, start: start, end: end)
-        return operation == .dyn ? compiled : try folded(compiled, parts, operandsFrom: before)
+        if options.checksTypes { throw error }
+        return failing(code, start, end)
     }
 
-    func emitTable(
-        _ operation: Operation, _ parts: [Compiled], _ types: TypeSet, _ start: Int, _ end: Int, count: UInt8 = 0
-    ) throws(CELError) -> Compiled {
-        let before = assembly.operands.count
-        let table = assembly.table(parts)
-        let operand = assembly.node(Node(operation, count: count, table.start, table.count), start, end, [])
-        return try folded(Compiled(operand: operand, types: types, start: start, end: end), parts, operandsFrom: before)
-    }
-
-    /// The value instead of the node where all operands are constants. A type error is reported now; any other stays for the
-    /// evaluation, which may never come to it.
-    private func folded(_ compiled: Compiled, _ parts: [Compiled], operandsFrom start: Int) throws(CELError) -> Compiled {
-        guard parts.allSatisfy(\.operand.isConstant) else { return compiled }
-        let value = assembly.evaluateLast()
-        if value.tag == .error {
-            guard value.aux == EvaluationError.noMatchingOverload.rawValue else { return compiled }
-            throw CELError("no matching overload for \(EvaluationError.types(of: value))", at: compiled.start)
-        }
-        assembly.dropLast(operandsFrom: start)
-        var constant = compiled
-        constant.operand = assembly.constant(value)
-        constant.types = TypeSet(value.tag)
-        return constant
+    func failing(_ code: EvaluationError, _ start: Int, _ end: Int) -> Compiled {
+        let operand = assembly.node(Node(.failing, Operand(raw: UInt32(code.rawValue))), start, end, [])
+        return Compiled(operand: operand, types: .any, start: start, end: end)
     }
 }
 

@@ -43,7 +43,8 @@ extension Machine {
     @inline(never)
     mutating func arithmetic(_ operation: Operation, _ left: Value, _ right: Value, _ index: UInt32) -> Value {
         if left.isPlainInt, right.isPlainInt { return integers(operation, left.int, right.int, index) }
-        guard left.isNumber, right.isNumber else { return otherAddition(operation, left, right, index) }
+        guard left.isNumber, right.isNumber else { return otherArithmetic(operation, left, right, index) }
+        if tables.strictNumbers, left.tag != right.tag { return noOverload(left, right, index) }
         if left.tag == .decimal || right.tag == .decimal { return decimals(operation, left, right, index) }
         if left.isOutOfRange { return fail(.numberOutOfRange, Position.node(index, operand: 1)) }
         if right.isOutOfRange { return fail(.numberOutOfRange, Position.node(index, operand: 2)) }
@@ -102,8 +103,9 @@ extension Machine {
         return fail(.integerOverflow, Position.node(index))
     }
 
-    /// `+` of strings, bytes and lists; every other pair has no overload.
-    private mutating func otherAddition(_ operation: Operation, _ left: Value, _ right: Value, _ index: UInt32) -> Value {
+    /// `+` of strings, bytes and lists, `+` and `-` of times; every other pair has no overload.
+    private mutating func otherArithmetic(_ operation: Operation, _ left: Value, _ right: Value, _ index: UInt32) -> Value {
+        if left.isTime, right.isTime { return times(operation, left, right, index) }
         guard operation == .add, left.tag == right.tag else { return noOverload(left, right, index) }
         switch left.tag {
         case .string, .bytes: return concatenate(left, right, index, extending: false)

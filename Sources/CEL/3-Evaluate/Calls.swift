@@ -7,6 +7,7 @@ import JSON
 extension Machine {
     @inline(never)
     mutating func call(_ node: Node, _ index: UInt32) -> Value {
+        if stepsLeft < 0 { return fail(.tooManySteps, Position.node(index)) }
         switch node.operation {
         case .addChain: return addChain(node, index)
         case .list, .map: return construct(node, index)
@@ -14,11 +15,21 @@ extension Machine {
         case .in:
             let value = load(node.a)
             return inList(value, node, index)
+        case .failing: return .error(UInt16(truncatingIfNeeded: node.a.raw), node: Position.node(index))
         case .select: return select(node, index)
         case .hasKey: return hasKey(node, index)
         case .index: return subscripted(node, index)
-        case .all, .exists, .existsOne, .mapped, .filtered, .mappedFiltered: return comprehension(node, index)
+        case .optionalSelect, .optionalIndex: return optionalMember(node, index)
+        case .optionalSlot: return optionalSlot(node, index)
+        case .all, .exists, .existsOne, .mapped, .filtered, .mappedFiltered, .mapBuilt, .mapBuiltFiltered, .mapMerged,
+            .mapMergedFiltered, .sortedBy:
+            return comprehension(node, index)
+        case .bind: return bind(node)
+        case .optionalMapped, .optionalFlatMapped: return optionalMapped(node, index)
+        case .optionalOr, .optionalOrValue: return optionalAlternative(node, index)
         case .replaceLimited: return replaceLimited(node, index)
+        case .fullYear, .month, .date, .dayOfMonth, .dayOfWeek, .dayOfYear, .hours, .minutes, .seconds, .milliseconds:
+            return timePart(node, index)
         default: break
         }
         let first = load(node.a)
@@ -43,6 +54,9 @@ extension Machine {
         case .toBool: return toBool(value, index)
         case .toBytes: return toBytes(value, index)
         case .toDecimal: return toDecimal(value, index)
+        case .toTimestamp: return toTimestamp(value, index)
+        case .toDuration: return toDuration(value, index)
+        case .negate: return negate(value, index)
         case .size:
             switch value.tag {
             case .string: return .int(Int64(value.bytes.codePointCount))
@@ -51,15 +65,42 @@ extension Machine {
             case .map: return .int(Int64(elements(value).count / 2))
             default: return noOverload(value, index)
             }
-        case .join: return value.tag == .list ? join(value, nil, index) : noOverload(value, index)
+        case .optionalOf: return some(value)
+        case .optionalOfNonZero: return isZero(value) ? Value(.optional) : some(value)
+        case .greatest, .least: return extreme(operation, value, index)
+        case .absolute, .sign, .squareRoot, .isNaN, .isInfinite, .isFinite, .ceiling, .floor, .round, .truncate, .bitNot,
+            .decimalSign:
+            return mathematics(operation, value, index)
+        case .range: return value.tag == .int ? range(value.int, index) : noOverload(value, index)
+        case .base64Encode: return value.tag == .bytes ? base64Encoded(value) : noOverload(value, index)
         default: break
         }
-        guard value.tag == .string else { return noOverload(value, index) }
-        return switch operation {
-        case .lowerAscii: changeCase(value, from: UInt8(ascii: "A"))
-        case .upperAscii: changeCase(value, from: UInt8(ascii: "a"))
-        case .trim: trim(value)
-        default: noOverload(value, index)
+        switch (operation, value.tag) {
+        case (.lowerAscii, .string): return changeCase(value, from: UInt8(ascii: "A"))
+        case (.upperAscii, .string): return changeCase(value, from: UInt8(ascii: "a"))
+        case (.trim, .string): return trim(value)
+        case (.quote, .string): return quoted(value)
+        case (.reverse, .string): return reversedText(value)
+        case (.base64Decode, .string): return base64Decoded(value, index)
+        case (.hasValue, .optional): return .bool(value.length == 1)
+        case (.optionalValue, .optional): return content(value) ?? fail(.noValue, Position.node(index))
+        case (_, .list): return listFunction(operation, value, index)
+        default: return noOverload(value, index)
+        }
+    }
+
+    private mutating func listFunction(_ operation: Operation, _ value: Value, _ index: UInt32) -> Value {
+        switch operation {
+        case .join: return join(value, nil, index)
+        case .reverse: return reversedList(value)
+        case .flatten: return flattened(value, levels: 1, index)
+        case .sort: return sorted(value, index)
+        case .distinct: return distinct(value, index)
+        case .first, .last:
+            let items = elements(value)
+            return items.isEmpty ? Value(.optional) : some(items[operation == .first ? 0 : items.count - 1])
+        case .unwrapOptionals: return unwrapped(value, index)
+        default: return noOverload(value, index)
         }
     }
 
@@ -72,6 +113,14 @@ extension Machine {
         case (.lastIndexOf, .string, .string): return lastIndexOf(first, second, upTo: nil, index)
         case (.split, .string, .string): return split(first, second, limit: -1)
         case (.join, .list, .string): return join(first, second, index)
+        case (.format, .string, .list): return format(first, second, index)
+        case (.flatten, .list, .int): return flattened(first, levels: second.int, index)
+        case (.setContains, .list, .list), (.setEquivalent, .list, .list), (.setIntersects, .list, .list):
+            return compareSets(operation, first, second, index)
+        case (.bitAnd, _, _), (.bitOr, _, _), (.bitXor, _, _), (.bitShiftLeft, _, _), (.bitShiftRight, _, _):
+            return bits(operation, first, second, index)
+        case (.decimalModulo, .decimal, .decimal): return decimals(.modulo, first, second, index)
+        case (.round, .decimal, .int), (.truncate, .decimal, .int): return rounded(operation, first, scale: second.int, index)
         default: return noOverload(first, second, index)
         }
     }
@@ -85,6 +134,7 @@ extension Machine {
         case (.lastIndexOf, .string, .string, .int): return lastIndexOf(first, second, upTo: third, index)
         case (.split, .string, .string, .int): return split(first, second, limit: third.int)
         case (.replace, .string, .string, .string): return replace(first, second, third, limit: -1, index)
+        case (.slice, .list, .int, .int): return slice(first, second.int, third.int, index)
         default:
             var error = noOverload(first, second, index)
             error.bits = (error.bits & ~0xff) | 3 | UInt64(third.tag.rawValue) << 24

@@ -6,7 +6,13 @@ import JSON
 extension Machine {
     /// A list's elements, or a map's keys and values in turn; made from JSON text where it is that.
     mutating func elements(_ value: Value) -> UnsafeBufferPointer<Value> {
-        let open = value.flags & Value.Flags.raw != 0 ? materialize(value, record: record, arena: &arena.pointee) : value
+        var open = value
+        if value.flags & Value.Flags.raw != 0 {
+            // An empty one will do: the result is an error.
+            if stepsLeft < 0 { return UnsafeBufferPointer(start: nil, count: 0) }
+            open = materialize(value, record: record, arena: &arena.pointee)
+            stepsLeft &-= Int(open.length) >> 2
+        }
         let count = Int(open.length) * (open.tag == .map ? 2 : 1)
         return UnsafeBufferPointer(start: open.pointer?.assumingMemoryBound(to: Value.self), count: open.pointer == nil ? 0 : count)
     }
@@ -32,6 +38,7 @@ extension Machine {
     mutating func select(_ node: Node, _ index: UInt32) -> Value {
         let map = load(node.a)
         if let failure = failure(map, Position.node(index, operand: 1)) { return failure }
+        if map.tag == .optional { return optionalMember(map, constants[node.b.index], node.operation, index) }
         guard map.tag == .map, let value = member(map, constants[node.b.index]) else {
             return fail(.noSuchField, Position.node(index))
         }
@@ -41,8 +48,12 @@ extension Machine {
     /// `has(map.field)` on a computed map.
     @inline(never)
     mutating func hasKey(_ node: Node, _ index: UInt32) -> Value {
-        let map = load(node.a)
+        var map = load(node.a)
         if let failure = failure(map, Position.node(index, operand: 1)) { return failure }
+        if map.tag == .optional {
+            guard let content = content(map) else { return .bool(false) }
+            map = content
+        }
         guard map.tag == .map else { return fail(.noSuchField, Position.node(index, operand: 1)) }
         return .bool(member(map, constants[node.b.index]) != nil)
     }
@@ -63,6 +74,7 @@ extension Machine {
         let key = load(node.b)
         if let failure = failure(key, Position.node(index, operand: 2)) { return failure }
         switch container.tag {
+        case .optional: return optionalMember(container, key, node.operation, index)
         case .map:
             return member(container, key) ?? fail(.noSuchKey, Position.node(index))
         case .list:
@@ -133,29 +145,40 @@ extension Machine {
         let start = node.a.raw
         let count = Int(node.b.raw)
         let target = allocateValues(count)
+        var used = 0
         for offset in 0..<count {
             let entry = start &+ UInt32(truncatingIfNeeded: offset)
-            let value = load(operands[Int(entry)])
+            var value = load(operands[Int(entry)])
             if let failure = failure(value, Position.tableEntry(entry)) { return failure }
+            if node.c.raw != 0, operands[Int(node.c.raw) - 1 + offset / 32].raw >> UInt32(offset % 32) & 1 != 0 {
+                guard value.tag == .optional else { return noOverload(value, at: Position.tableEntry(entry)) }
+                guard let content = content(value) else {
+                    if node.operation == .map { used -= 1 }  // its key
+                    continue
+                }
+                value = content
+            }
             if node.operation == .map, offset & 1 == 0 {
                 switch value.tag {
                 case .string, .int, .uint, .bool: break
-                default: return noOverload(value, at: Position.tableEntry(entry))
+                default: return fail(.invalidKey, Position.tableEntry(entry))
                 }
                 // Literal keys were compared when the program was compiled.
-                let toCompare = node.count == 0 ? offset : 0
+                let toCompare = node.count == 0 ? used : 0
                 for earlier in stride(from: 0, to: toCompare, by: 2) where equalityOrder(target[earlier], value) == .equal {
                     return fail(.duplicateKey, Position.tableEntry(entry))
                 }
             }
-            target[offset] = value
+            target[used] = value
+            used += 1
         }
-        if node.operation == .list { return list(target, count) }
-        return Value(.map, length: UInt32(truncatingIfNeeded: count / 2), bits: UInt64(UInt(bitPattern: target)))
+        if node.operation == .list { return list(target, used) }
+        return Value(.map, length: UInt32(truncatingIfNeeded: used / 2), bits: UInt64(UInt(bitPattern: target)))
     }
 
     mutating func allocateValues(_ count: Int) -> UnsafeMutablePointer<Value> {
-        arena.pointee.allocate(count * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: count)
+        stepsLeft &-= count >> 2
+        return arena.pointee.allocate(count * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: count)
     }
 
     func list(_ elements: UnsafeMutablePointer<Value>, _ count: Int) -> Value {
@@ -165,7 +188,7 @@ extension Machine {
 
 extension Value {
     /// A list index: an int, a uint, or a double without fraction. Nil: not a number for that.
-    fileprivate var asIndex: Int64? {
+    var asIndex: Int64? {
         switch tag {
         case .int: int
         case .uint: Int64(clamping: bits)

@@ -56,6 +56,9 @@ extension Machine {
         case .type: return left.aux == right.aux ? .equal : .less
         case .list: return listEquality(left, right)
         case .map: return mapEquality(left, right)
+        case .optional:
+            guard let a = content(left), let b = content(right) else { return left.length == right.length ? .equal : .less }
+            return equalityOrder(a, b)
         default: return order(left, right)
         }
     }
@@ -67,6 +70,10 @@ extension Machine {
         switch left.tag {
         case .string, .bytes: return byteOrder(left.bytes, right.bytes)
         case .bool: return left.bits < right.bits ? .less : left.bits == right.bits ? .equal : .greater
+        case .duration: return left.int < right.int ? .less : left.int == right.int ? .equal : .greater
+        case .timestamp:
+            if left.int != right.int { return left.int < right.int ? .less : .greater }
+            return left.length < right.length ? .less : left.length == right.length ? .equal : .greater
         default: return .differentTypes
         }
     }
@@ -74,6 +81,9 @@ extension Machine {
     private func numberOrder(_ left: Value, _ right: Value) -> Order {
         if left.tag == .decimal || right.tag == .decimal { return decimalOrder(left, right) }
         if left.isOutOfRange || right.isOutOfRange { return .outOfRange }
+        if tables.strictNumbers, left.tag == .double || right.tag == .double {
+            return doubleOrder(left.asDouble, right.asDouble)
+        }
         if left.tag == .double {
             if right.isExactDouble { return doubleOrder(left.double, right.asDouble) }
             return switch doubleOrder(right.asInt128, left.double) {

@@ -15,16 +15,12 @@ extension Machine {
             guard !value.isOutOfRange, value.double > -0x1p63, value.double < 0x1p63 else { break }
             return .int(Int64(value.double))
         case .decimal:
-            var unscaled = value.int
-            var scale = value.aux
-            while scale > 0, unscaled != 0 {
-                unscaled /= 10
-                scale -= 1
-            }
-            return .int(unscaled)
+            guard let whole = Int64(exactly: wholePart(value)) else { break }
+            return .int(whole)
         case .string:
             guard let result = integer(value.bytes), let narrow = Int64(exactly: result) else { break }
             return .int(narrow)
+        case .timestamp: return .int(value.int)
         default: return noOverload(value, index)
         }
         return conversionFailure(value, index)
@@ -44,15 +40,25 @@ extension Machine {
             guard !value.isOutOfRange, value.double > -1, value.double < 0x1p64 else { break }
             return .uint(UInt64(value.double))
         case .decimal:
-            let whole = toInt(value, index)
-            guard whole.int >= 0 else { break }
-            return .uint(UInt64(whole.int))
+            guard let whole = UInt64(exactly: wholePart(value)) else { break }
+            return .uint(whole)
         case .string:
             guard let result = integer(value.bytes), let narrow = UInt64(exactly: result) else { break }
             return .uint(narrow)
         default: return noOverload(value, index)
         }
         return conversionFailure(value, index)
+    }
+
+    /// Of a decimal, cut off towards zero.
+    private func wholePart(_ value: Value) -> Int128 {
+        var unscaled = value.unscaled
+        var scale = value.aux
+        while scale > 0, unscaled != 0 {
+            unscaled /= 10
+            scale -= 1
+        }
+        return unscaled
     }
 
     private func conversionFailure(_ value: Value, _ index: UInt32) -> Value {
@@ -81,9 +87,12 @@ extension Machine {
             return value.isOutOfRange ? fail(.numberOutOfRange, Position.node(index, operand: 1)) : .double(value.double)
         case .decimal:
             // One correctly rounded division where both sides are exact doubles; else by way of the text.
-            if value.int.magnitude <= 1 << 53, value.aux <= 22 { return .double(Double(value.int) / Machine.power(of: value.aux)) }
+            let unscaled = value.unscaled
+            if unscaled.magnitude <= 1 << 53, value.aux <= 22 {
+                return .double(Double(unscaled) / Machine.power(of: value.aux))
+            }
             var output = Output(arena: arena, capacity: 32)
-            output.append(Int128(value.int))
+            output.append(unscaled)
             output.append("e-")
             output.append(Int128(value.aux))
             return parseDouble(output.bytes).map { .double($0) } ?? fail(.conversion, Position.node(index))
@@ -169,6 +178,14 @@ extension Machine {
             var output = Output(arena: arena, capacity: 32)
             output.append(value.double)
             return text(output.start, output.count)
+        case .timestamp, .duration:
+            var output = Output(arena: arena)
+            if value.tag == .duration {
+                DurationText.append(value.int, to: &output)
+            } else {
+                TimestampText.append(value.int, value.length, to: &output)
+            }
+            return text(output.start, output.count)
         case .bytes:
             return UTF8Text.firstError(in: value.bytes) == nil
                 ? Value(.string, length: value.length, bits: value.bits) : fail(.invalidUTF8, Position.node(index))
@@ -205,6 +222,6 @@ extension Machine {
         default: return noOverload(value, index)
         }
         if result.state != .ok { return fail(result.state.error, Position.node(index)) }
-        return result.value ?? fail(.decimalOverflow, Position.node(index))
+        return result.value(in: arena) ?? fail(.decimalOverflow, Position.node(index))
     }
 }

@@ -47,9 +47,9 @@ struct Decimal: BitwiseCopyable {
         }
         guard digits > 0, text[index - 1] != UInt8(ascii: ".") else { return failed(.notANumber) }
         // Zeros written after the point say how precise the number is: kept where there is room.
-        if zeros > 0, zeros < 19 {
+        if zeros > 0, zeros < 38 {
             let wider = result.shifted(by: zeros)
-            if wider.state == .ok, Int64(exactly: wider.unscaled) != nil {
+            if wider.state == .ok, wider.unscaled.magnitude < maxUnscaled {
                 result.unscaled = wider.unscaled
                 result.scale += zeros
             }
@@ -100,16 +100,31 @@ struct Decimal: BitwiseCopyable {
         return result
     }
 
-    /// The value form: 64 bits. Trailing zeros after the point go where they don't fit. Nil: overflow.
-    var value: Value? {
+    /// What has 39 digits.
+    private static var maxUnscaled: UInt128 { 100_000_000_000_000_000_000_000_000_000_000_000_000 }
+
+    /// Trailing zeros after the point go where they don't fit 38 digits. Nil: overflow.
+    private var fitted: Decimal? {
         var result = self
         if result.unscaled == 0 { result.scale = min(result.scale, 64) }
-        while Int64(exactly: result.unscaled) == nil || result.scale > Int(UInt16.max) {
+        while result.unscaled.magnitude >= Decimal.maxUnscaled || result.scale > Int(UInt16.max) {
             guard result.scale > 0, result.unscaled % 10 == 0 else { return nil }
             result.unscaled /= 10
             result.scale -= 1
         }
-        return .decimal(Int64(truncatingIfNeeded: result.unscaled), scale: UInt16(truncatingIfNeeded: result.scale))
+        return result
+    }
+
+    var fits: Bool { fitted != nil }
+
+    /// The value form: at most 38 digits, more than 64 bits in the arena. Nil: overflow.
+    func value(in arena: UnsafeMutablePointer<Arena>) -> Value? {
+        guard let result = fitted else { return nil }
+        let scale = UInt16(truncatingIfNeeded: result.scale)
+        if let narrow = Int64(exactly: result.unscaled) { return .decimal(narrow, scale: scale) }
+        let place = arena.pointee.allocate(MemoryLayout<Int128>.size)
+        place.storeBytes(of: result.unscaled, as: Int128.self)
+        return Value(.decimal, flags: Value.Flags.wide, aux: scale, bits: UInt64(UInt(bitPattern: place)))
     }
 }
 
@@ -118,7 +133,7 @@ extension Machine {
     func decimal(of value: Value) -> Decimal {
         switch value.tag {
         case .int, .uint: return Decimal(unscaled: value.asInt128, scale: 0)
-        case .decimal: return Decimal(unscaled: Int128(value.int), scale: Int(value.aux))
+        case .decimal: return Decimal(unscaled: value.unscaled, scale: Int(value.aux))
         case .double:
             if value.flags & Value.Flags.digits != 0 { return .parse(digits(of: value, record: record)) }
             if value.flags & Value.literalFlag != 0, value.length != Value.noDecimal {
@@ -143,9 +158,12 @@ extension Machine {
         case .divide:
             if b.unscaled == 0 { return fail(.divisionByZero, Position.node(index)) }
             result = quotient(a, b)
+        case .modulo:
+            if b.unscaled == 0 { return fail(.modulusByZero, Position.node(index)) }
+            result = remainder(a, b)
         default: return noOverload(left, right, index)
         }
-        if result.state == .ok, let value = result.value { return value }
+        if result.state == .ok, let value = result.value(in: arena) { return value }
         return fail(.decimalOverflow, Position.node(index))
     }
 
@@ -153,9 +171,42 @@ extension Machine {
         let scale = max(a.scale, b.scale)
         let (x, y) = (a.shifted(by: scale - a.scale), b.shifted(by: scale - b.scale))
         if x.state != .ok || y.state != .ok { return .failed(.overflow) }
-        let (sum, overflow) = negated
+        let (sum, overflow) =
+            negated
             ? x.unscaled.subtractingReportingOverflow(y.unscaled) : x.unscaled.addingReportingOverflow(y.unscaled)
         return overflow ? .failed(.overflow) : Decimal(unscaled: sum, scale: scale)
+    }
+
+    /// What the whole quotient leaves, with the dividend's sign.
+    private func remainder(_ a: Decimal, _ b: Decimal) -> Decimal {
+        let scale = max(a.scale, b.scale)
+        let (x, y) = (a.shifted(by: scale - a.scale), b.shifted(by: scale - b.scale))
+        return x.state != .ok || y.state != .ok ? .failed(.overflow) : Decimal(unscaled: x.unscaled % y.unscaled, scale: scale)
+    }
+
+    /// Rounded to so many digits after the point (negative: before it); where there are fewer, as it is.
+    func rounded(_ operation: Operation, _ value: Value, scale: Int64, _ index: UInt32) -> Value {
+        let number = decimal(of: value)
+        guard scale < Int64(number.scale) else { return value }
+        guard scale >= -38 else { return fail(.decimalOverflow, Position.node(index)) }
+        let dropped = number.scale - Int(scale)
+        var unit: Int128 = 1
+        for _ in 0..<min(dropped, 38) { unit *= 10 }
+        // Beyond 38 digits nothing is left but, rounding away from zero, a unit.
+        var (quotient, rest) = dropped <= 38 ? number.unscaled.quotientAndRemainder(dividingBy: unit) : (0, number.unscaled)
+        let sign: Int128 = number.unscaled < 0 ? -1 : 1
+        switch operation {
+        case .floor: if rest < 0 { quotient -= 1 }
+        case .ceiling: if rest > 0 { quotient += 1 }
+        case .round: if dropped <= 38, rest.magnitude >= (unit.magnitude + 1) / 2 { quotient += sign }
+        default: rest = 0
+        }
+        var result = Decimal(unscaled: quotient, scale: max(Int(scale), 0))
+        if scale < 0 { result = result.shifted(by: Int(-scale)) }
+        guard result.state == .ok, let rounded = result.value(in: arena) else {
+            return fail(.decimalOverflow, Position.node(index))
+        }
+        return rounded
     }
 
     /// Twelve digits after the point, or as many as an operand has if that is more, or as many as fit; the last one rounded half
@@ -172,7 +223,7 @@ extension Machine {
                     result.unscaled /= 10
                     result.scale -= 1
                 }
-                if result.value != nil { return result }
+                if result.fits { return result }
             }
             scale -= 1
         }

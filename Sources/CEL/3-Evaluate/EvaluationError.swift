@@ -16,6 +16,16 @@ enum EvaluationError: UInt16 {
     case invalidPattern
     case tooLarge
     case tooManySteps
+    case unknownName
+    case unknownFunction
+    case invalidKey
+    case timeOutOfRange
+    case unknownTimeZone
+    case noValue
+    case invalidFormat
+    case missingArgument
+    case notComparable
+    case negativeShift
 
     /// The message's beginning; the piece of the expression follows.
     var text: String {
@@ -29,13 +39,23 @@ enum EvaluationError: UInt16 {
         case .numberOutOfRange: "number out of range; use decimal():"
         case .conversion: "value can't be converted in"
         case .indexOutOfBounds: "index out of bounds:"
-        case .decimalOverflow: "decimal overflow (more than 64 bits) in"
+        case .decimalOverflow: "decimal overflow (more than 38 digits) in"
         case .decimalFromDouble: "a computed double has no exact digits; use decimal() on the field instead:"
         case .duplicateKey: "duplicate key in"
         case .invalidUTF8: "invalid UTF-8 in"
         case .invalidPattern: "invalid regular expression in"
         case .tooLarge: "value too large in"
         case .tooManySteps: "too many steps in"
+        case .unknownName: "unknown name:"
+        case .unknownFunction: "unknown function in"
+        case .invalidKey: "a map's key is a string, int, uint or bool:"
+        case .timeOutOfRange: "time or duration out of range in"
+        case .unknownTimeZone: "unknown time zone in"
+        case .noValue: "an optional without value in"
+        case .invalidFormat: "invalid format in"
+        case .missingArgument: "more clauses than arguments in"
+        case .notComparable: "elements that have no order in"
+        case .negativeShift: "shift by a negative number in"
         }
     }
 }

@@ -5,17 +5,30 @@ import JSON
 /// Evaluates a program's nodes on a frame: one recursive switch. Everything it points to belongs to the program or the caller and
 /// outlives the evaluation. Recursion is bounded by `Expression.maxDepth`.
 struct Machine: ~Copyable {
-    let nodes: UnsafePointer<Node>
-    let operands: UnsafePointer<Operand>
-    let constants: UnsafePointer<Value>
-    let patterns: UnsafePointer<OpaquePointer>
+    let tables: Tables
     let frame: UnsafePointer<Value>
     /// The variables of comprehensions.
     let locals: UnsafeMutablePointer<Value>
     let record: UnsafeRawBufferPointer
     let arena: UnsafeMutablePointer<Arena>
-    /// Elements that comprehensions may still visit: nested ones over long lists end with an error rather than never.
-    var stepsLeft = 1_000_000
+    /// What an evaluation may still cost: 1 for each element a macro visits, for four values and for 128 bytes that it makes. So
+    /// nested macros over long lists, and texts that double and double, end with an error: not never, and not with the memory.
+    var stepsLeft = 2_000_000
+
+    init(
+        tables: Tables, frame: UnsafePointer<Value>, locals: UnsafeMutablePointer<Value>, record: UnsafeRawBufferPointer,
+        arena: UnsafeMutablePointer<Arena>
+    ) {
+        self.tables = tables
+        self.frame = frame
+        self.locals = locals
+        self.record = record
+        self.arena = arena
+    }
+
+    @inline(__always) var nodes: UnsafePointer<Node> { tables.nodes }
+    @inline(__always) var operands: UnsafePointer<Operand> { tables.operands }
+    @inline(__always) var constants: UnsafePointer<Value> { tables.constants }
 
     @inline(__always)
     mutating func load(_ operand: Operand) -> Value {
@@ -31,6 +44,7 @@ struct Machine: ~Copyable {
     @inline(__always)
     mutating func result(_ root: Operand) -> Value {
         let value = load(root)
+        if stepsLeft < 0 { return fail(.tooManySteps, Position.root) }
         return value.tag == .absent ? fail(.noSuchField, Position.root) : value.withoutLiteral
     }
 
@@ -106,7 +120,7 @@ struct Machine: ~Copyable {
             return load(node.a).tag != .absent ? .bool(true) : hasInParent(node, index)
         case .matches:
             let value = load(node.a)
-            return value.tag == .string ? .bool(matches(value, patterns[node.c.index])) : noOverload(value, index)
+            return value.tag == .string ? .bool(matches(value, tables.patterns[node.c.index])) : noOverload(value, index)
         case .isText:
             let value = load(node.a)
             return value.tag == .string ? .bool(equalBytes(value, constants[node.b.index])) : noOverload(value, index)

@@ -23,7 +23,7 @@ struct Operand: BitwiseCopyable, Equatable {
 /// count.
 struct Node: BitwiseCopyable {
     var operation: Operation
-    /// How many operands a call has (1 to 3). Of `map`: 1 when its keys are known to differ.
+    /// How many operands a call has (1 to 3). Of `map`: 1 when its keys are known to differ. Of macros: how many variables.
     var count: UInt8
     var a: Operand
     var b: Operand
@@ -40,7 +40,9 @@ struct Node: BitwiseCopyable {
 
 /// What a node does.
 enum Operation: UInt8 {
-    // Any number of operands.
+    /// An error that was found when the program was compiled; `a`: its code.
+    case failing
+    // Any number of operands. `list` and `map` with optional entries: `c` is 1 more than the place of their flags.
     case and, or, addChain, list, map
     // Operators.
     case not, negate, add, subtract, multiply, divide, modulo
@@ -51,15 +53,31 @@ enum Operation: UInt8 {
     case conditional
     // Members. `select` and `hasKey`: `b` is the key. `hasSlot`: `b` is the slot of the map the field would be in.
     case select, index, hasSlot, hasKey
+    case optionalSelect, optionalIndex, optionalSlot
     /// `c`: number of the pattern.
     case matches
     /// The text is exactly `b`, as an anchored pattern without metacharacters says.
     case isText
-    // Comprehensions: `a` is the range, `b` the place of predicate and result in the operand table, `c` the number of the variable.
+    // Macros: `a` is the range, `b` the place of predicate and result in the operand table, `c` the number of the first variable,
+    // `count` how many variables there are.
     case all, exists, existsOne, mapped, filtered, mappedFiltered
+    case mapBuilt, mapBuiltFiltered, mapMerged, mapMergedFiltered, sortedBy
+    case optionalMapped, optionalFlatMapped
+    /// The operand table has the values of variables from `c` on, and last the expression they are used in.
+    case bind
     // Calls of one to three operands, or (`replaceLimited`) as many as the operand table has.
-    case dyn, typeOf, toInt, toUint, toDouble, toString, toBool, toBytes, toDecimal
+    case dyn, typeOf, toInt, toUint, toDouble, toString, toBool, toBytes, toDecimal, toTimestamp, toDuration
     case size, contains, startsWith, endsWith, matchesDynamic
     case charAt, indexOf, lastIndexOf, lowerAscii, upperAscii, trim, substring, split, join
-    case replace, replaceLimited
+    case replace, replaceLimited, reverse, format, quote
+    // Parts of a time. `c`: 1 more than the number of a time zone that was known when the program was compiled, or 0.
+    case fullYear, month, date, dayOfMonth, dayOfWeek, dayOfYear, hours, minutes, seconds, milliseconds
+    case slice, flatten, sort, distinct, first, last, range
+    case setContains, setEquivalent, setIntersects
+    case greatest, least, absolute, sign, squareRoot, isNaN, isInfinite, isFinite
+    case bitAnd, bitOr, bitXor, bitNot, bitShiftLeft, bitShiftRight
+    case ceiling, floor, round, truncate
+    case optionalOf, optionalOfNonZero, optionalNone, hasValue, optionalValue, optionalOr, optionalOrValue, unwrapOptionals
+    case decimalSign, decimalModulo
+    case base64Encode, base64Decode
 }

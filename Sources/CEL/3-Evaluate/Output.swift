@@ -3,7 +3,7 @@ import Bytes
 import Glibc
 import JSON
 
-/// Text that grows in an arena while nothing else is allocated there.
+/// Text that grows in an arena. Where others allocate there meanwhile, it is copied.
 struct Output: ~Copyable {
     private let arena: UnsafeMutablePointer<Arena>
     private(set) var start: UnsafeMutableRawPointer
@@ -30,6 +30,14 @@ struct Output: ~Copyable {
         start = larger
     }
 
+    /// Where the next byte goes, with room for so many; `advance` says how many were written there.
+    mutating func reserve(_ more: Int) -> UnsafeMutablePointer<UInt8> {
+        if count + more > capacity { grow(more) }
+        return (start + count).assumingMemoryBound(to: UInt8.self)
+    }
+
+    mutating func advance(_ written: Int) { count += written }
+
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
 
     mutating func append(_ text: StaticString) {
@@ -43,10 +51,10 @@ struct Output: ~Copyable {
 
     /// In plain notation: all digits, no exponent.
     mutating func append(decimal value: Value) {
-        let unscaled = value.int
+        let unscaled = value.unscaled
         if unscaled < 0 { append("-") }
         let start = count
-        append(digits: UInt128(unscaled.magnitude), atLeast: Int(value.aux) + 1)
+        append(digits: unscaled.magnitude, atLeast: Int(value.aux) + 1)
         guard value.aux > 0 else { return }
         append(".")
         let point = count - 1 - Int(value.aux)
@@ -65,7 +73,7 @@ struct Output: ~Copyable {
         count += written
     }
 
-    private mutating func append(digits value: UInt128, atLeast least: Int) {
+    mutating func append(digits value: UInt128, atLeast least: Int) {
         var width = 1
         var rest = value / 10
         while rest > 0 {

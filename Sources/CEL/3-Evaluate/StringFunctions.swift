@@ -124,7 +124,7 @@ extension Machine {
         var pieces = 0
         // Two passes, so that the elements have their final place at once.
         Machine.eachPiece(bytes, separator, most) { _ in pieces += 1 }
-        let target = arena.pointee.allocate(pieces * MemoryLayout<Value>.stride).bindMemory(to: Value.self, capacity: pieces)
+        let target = allocateValues(pieces)
         var index = 0
         Machine.eachPiece(bytes, separator, most) { piece in
             target[index] = .string(piece)

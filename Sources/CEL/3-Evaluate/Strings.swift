@@ -93,7 +93,7 @@ extension UnsafeRawBufferPointer {
 }
 
 extension Machine {
-    static var maxLength: Int { 1 << 30 }
+    static var maxLength: Int { 1 << 28 }
 
     /// The two put together, as string or bytes like the left one. With `extending` the left one was made by the caller and nobody
     /// else has it: it grows in place when it is the arena's last allocation.
@@ -102,11 +102,13 @@ extension Machine {
         let (leftCount, rightCount) = (Int(left.length), Int(right.length))
         let total = leftCount + rightCount
         guard total <= Machine.maxLength else { return fail(.tooLarge, Position.node(index)) }
+        if stepsLeft < 0 { return fail(.tooManySteps, Position.node(index)) }
         var target: UnsafeMutableRawPointer
         if extending, let start = left.pointer {
             let next = arena.pointee.allocate(rightCount)
             if UnsafeRawPointer(next) == start + (leftCount + 15) & ~15 {
                 target = UnsafeMutableRawPointer(mutating: start)
+                stepsLeft &+= leftCount >> 7  // taken again below, though nothing is copied
             } else {
                 target = next
                 // Twice the room, given back below: the next extension finds it, so that n of them copy no more than O(n) bytes.
@@ -124,7 +126,8 @@ extension Machine {
     }
 
     /// A string (or bytes) at a place in the arena.
-    func text(_ start: UnsafeMutableRawPointer, _ count: Int, tag: Tag = .string) -> Value {
-        Value(tag, length: UInt32(truncatingIfNeeded: count), bits: UInt64(UInt(bitPattern: start)))
+    mutating func text(_ start: UnsafeMutableRawPointer, _ count: Int, tag: Tag = .string) -> Value {
+        stepsLeft &-= count >> 7
+        return Value(tag, length: UInt32(truncatingIfNeeded: count), bits: UInt64(UInt(bitPattern: start)))
     }
 }

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import YAML
 
 /// Reads YAML nodes against declared fields and gathers every problem on the way. One document, one thread.

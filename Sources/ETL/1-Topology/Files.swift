@@ -1,14 +1,14 @@
 internal import Glibc
 
 /// Why a file can't be read, in the system's words.
-struct FileError: Error, Equatable {
-    var reason: String
+package struct FileError: Error, Equatable {
+    package var reason: String
     /// It isn't there, which for some files is no error.
-    var isMissing: Bool
+    package var isMissing: Bool
 }
 
 /// All bytes of a regular file, or of a pipe, up to `limit`.
-func readFile(_ path: String, limit: Int) -> Result<[UInt8], FileError> {
+package func readFile(_ path: String, limit: Int) -> Result<[UInt8], FileError> {
     func failure(_ code: Int32) -> Result<[UInt8], FileError> {
         .failure(FileError(reason: String(cString: strerror(code)), isMissing: code == ENOENT || code == ENOTDIR))
     }

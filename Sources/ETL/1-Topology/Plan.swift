@@ -13,7 +13,8 @@ public struct Plan: Sendable {
     public var logging: LoggingPlan
     public var retry: RetryPlan
     public var deadLetter: DeadLetterPlan
-    /// In the order written, then the dead-letter topic of each stage and extractor that can have one, then the checkpoint topic.
+    /// In the order written, then the dead-letter topic of each stage and extractor that can have one, with the parked one beside
+    /// each stage's, then the checkpoint topic.
     public var topics: [TopicPlan]
     public var lookups: [LookupPlan]
     public var extractors: [ExtractorPlan]
@@ -30,9 +31,29 @@ public struct Plan: Sendable {
     /// The topic extractors keep their checkpoints in.
     public var checkpointTopic: String { "\(name).checkpoints" }
     public func deadLetterTopic(of stageOrExtractor: String) -> String { "\(name).\(stageOrExtractor).dlq" }
+    /// Where a stage's dead letters go that were replayed too often.
+    public func parkedTopic(of stage: String) -> String { "\(name).\(stage).parked" }
     public func topic(named name: String) -> TopicPlan? { topics.first { $0.name == name } }
     public func stage(named name: String) -> StagePlan? { stages.first { $0.name == name } }
     public func extractor(named name: String) -> ExtractorPlan? { extractors.first { $0.name == name } }
+}
+
+extension Plan {
+    /// A cluster and every default: for commands that work on topics no topology names.
+    package static func empty(bootstrapServers: String) -> Plan {
+        Plan(
+            name: "etl", description: "", file: "", commitIntervalMs: Topology.commitIntervalMs.value(nil),
+            memoryMB: Topology.memoryMB.value(nil),
+            kafka: KafkaPlan(bootstrapServers: bootstrapServers, properties: [:], consumerProperties: [:], producerProperties: [:]),
+            logging: LoggingPlan(level: .warning, format: .automatic),
+            retry: RetryPlan(
+                initialMs: RetrySection.initialMs.value(nil), maxMs: RetrySection.maxMs.value(nil),
+                multiplier: RetrySection.multiplier.value(nil), fullJitter: RetrySection.fullJitter.value(nil)),
+            deadLetter: DeadLetterPlan(
+                maxRate: DeadLetterSection.maxRate.value(nil), window: DeadLetterSection.window.value(nil),
+                maxAttempts: DeadLetterSection.maxAttempts.value(nil)),
+            topics: [], lookups: [], extractors: [], stages: [])
+    }
 }
 
 /// The brokers, and how to talk to them.
@@ -42,6 +63,9 @@ public struct KafkaPlan: Sendable {
     public var properties: [String: String]
     public var consumerProperties: [String: String]
     public var producerProperties: [String: String]
+    /// Of `bootstrap_servers`, and of the properties that say how to log in.
+    public var position = SourcePosition.nowhere
+    public var securityPosition = SourcePosition.nowhere
 }
 
 /// What is logged, and in which form.
@@ -72,7 +96,7 @@ public struct DeadLetterPlan: Sendable {
 /// A topic the topology needs.
 public struct TopicPlan: Sendable, Equatable {
     /// What the topic is for: decides who may lack it and how it is made.
-    public enum Role: Sendable, Equatable { case data, deadLetter, checkpoint }
+    public enum Role: Sendable, Equatable { case data, deadLetter, parked, checkpoint }
     /// The short name in the topology; for dead-letter and checkpoint topics the full one.
     public var alias: String
     public var name: String
@@ -83,6 +107,8 @@ public struct TopicPlan: Sendable, Equatable {
     public var role: Role
     /// Whether `partitions` was written in the topology (then a topic with another count is an error, else a remark).
     public var partitionsWritten: Bool
+    /// Of its name; of a dead-letter topic, its stage's or extractor's.
+    public var position = SourcePosition.nowhere
 }
 
 /// How a stage delivers, and why.
@@ -192,6 +218,7 @@ public struct StepPlan: Sendable {
 
     public enum Kind: Sendable {
         case validate(fields: [FieldRule])
+        case validateSchema(SchemaPlan)
         case check(name: String, expression: ExpressionPlan, onFailure: OnFailure)
         case filter(ExpressionPlan)
         case lookup(table: String, key: ExpressionPlan, alias: String, onMissing: OnMissing)
@@ -206,6 +233,19 @@ public struct StepPlan: Sendable {
     public var name: String
     public var kind: Kind
     public var position: SourcePosition
+}
+
+/// A JSON Schema that records must be valid against, and all it refers to: read once, so that every thread compiles the same.
+public struct SchemaPlan: Sendable {
+    /// As written in the topology.
+    public var path: String
+    /// Absolute, `file:///…`.
+    public var uri: String
+    public var text: [UInt8]
+    /// Other files it refers to, by URI.
+    public var documents: [String: [UInt8]]
+    /// Whether `format` is a rule rather than a remark.
+    public var assertsFormat: Bool
 }
 
 /// A rule of `validate: {fields: …}`: JSON Schema's keywords of the same meaning, on one dotted path.
@@ -249,4 +289,16 @@ public struct PostgresPlan: Sendable {
     public var batchRows: Int
     public var batchMs: Int
     public var connections: Int
+    public var places = Places()
+
+    /// Where its parts are written.
+    public struct Places: Sendable {
+        public var url = SourcePosition.nowhere
+        public var table = SourcePosition.nowhere
+        public var mode = SourcePosition.nowhere
+        /// Each name's.
+        public var keys: [String: SourcePosition] = [:]
+        public var columns: [String: SourcePosition] = [:]
+        public var extraColumn = SourcePosition.nowhere
+    }
 }

@@ -78,7 +78,10 @@ extension PlanBuilder {
         checkTable(section.table)
         checkConnection(section.url)
         guard let url = section.url, let table = section.table else { return nil }
-        return PostgresPlan(
+        func places(_ names: [Written<String>]) -> [String: SourcePosition] {
+            Dictionary(names.map { ($0.value, $0.position) }) { first, _ in first }
+        }
+        var plan = PostgresPlan(
             url: url.value,
             table: table.value,
             mode: mode,
@@ -89,6 +92,10 @@ extension PlanBuilder {
             batchRows: PostgresSection.batchRows.value(section.batchRows),
             batchMs: PostgresSection.batchMs.value(section.batchMs),
             connections: PostgresSection.connections.value(section.connections))
+        plan.places = PostgresPlan.Places(
+            url: url.position, table: table.position, mode: section.mode?.position ?? table.position, keys: places(keys),
+            columns: places(columns), extraColumn: section.extraColumn?.position ?? table.position)
+        return plan
     }
 
     private func checkUnique(_ names: [Written<String>], _ what: String) {

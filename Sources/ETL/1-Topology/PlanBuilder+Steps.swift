@@ -50,7 +50,7 @@ extension PlanBuilder {
             case .set(let targets): targets.isEmpty
             case .remove(let paths), .keep(let paths): paths.isEmpty
             case .rename(let pairs): pairs.isEmpty
-            case .check, .filter, .lookup, .rekey: false
+            case .validateSchema, .check, .filter, .lookup, .rekey: false
             }
         guard isEmpty else { return }
         let effect = label == "keep" ? "leaves nothing of the record" : "does nothing"
@@ -59,6 +59,10 @@ extension PlanBuilder {
 
     private func kind(of step: StepSection) -> (kind: StepPlan.Kind, label: String)? {
         if let validate = step.validate?.value {
+            if let schema = validate.schema { return self.schema(schema, validate).map { (.validateSchema($0), "validate") } }
+            if let written = validate.assertFormat {
+                reader.report("rule.unfit", "`assert_format` says nothing without `schema`", at: written.keyPosition)
+            }
             return (.validate(fields: (validate.fields?.value ?? []).compactMap { rule($0) }), "validate")
         }
         if let check = step.check?.value, let name = check.name, let expression = check.expr {

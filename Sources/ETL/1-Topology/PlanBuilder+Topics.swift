@@ -26,7 +26,8 @@ extension PlanBuilder {
                 replication: replication(section.replication),
                 properties: dictionary(section.properties),
                 role: .data,
-                partitionsWritten: section.partitions != nil)
+                partitionsWritten: section.partitions != nil,
+                position: name.position)
             topics[entry.name] = topic
             dataTopics.append(topic)
         }
@@ -64,24 +65,29 @@ extension PlanBuilder {
 
     /// Topics the engine makes for itself can't carry records as well.
     private func checkReserved(_ names: [String: SourcePosition]) {
-        let owners =
-            (topology.stages?.value ?? []).map { ($0.name, $0.position) }
-            + (topology.extractors?.value ?? []).map { ($0.name, $0.position) }
-        for (owner, position) in owners {
-            let own = "\(name).\(owner).dlq"
-            if let place = names[own] {
-                reader.report(
-                    "topic.reserved", "topic `\(own)` is the dead-letter topic of `\(owner)`", at: place, "give it another name")
-            }
-            if own.utf8.count > 249 {
-                reader.report(
-                    "topic.name", "the dead-letter topic `\(own)` would be longer than Kafka's 249 characters", at: position)
-            }
+        for stage in topology.stages?.value ?? [] {
+            checkReserved("dlq", "dead-letter topic", of: stage.name, at: stage.position, names)
+            checkReserved("parked", "topic of parked dead letters", of: stage.name, at: stage.position, names)
+        }
+        for extractor in topology.extractors?.value ?? [] {
+            checkReserved("dlq", "dead-letter topic", of: extractor.name, at: extractor.position, names)
         }
         if let place = names["\(name).checkpoints"] {
             reader.report(
                 "topic.reserved", "topic `\(name).checkpoints` holds the extractors' checkpoints", at: place, "give it another name"
             )
+        }
+    }
+
+    private func checkReserved(
+        _ ending: String, _ what: String, of owner: String, at position: SourcePosition, _ names: [String: SourcePosition]
+    ) {
+        let own = "\(name).\(owner).\(ending)"
+        if let place = names[own] {
+            reader.report("topic.reserved", "topic `\(own)` is the \(what) of `\(owner)`", at: place, "give it another name")
+        }
+        if own.utf8.count > 249 {
+            reader.report("topic.name", "the \(what) `\(own)` would be longer than Kafka's 249 characters", at: position)
         }
     }
 
@@ -92,27 +98,32 @@ extension PlanBuilder {
         return ["max.message.bytes": String(limit > Int32.max - room ? Int32.max : limit + room)]
     }
 
-    /// Dead-letter topics of stages, then of extractors, then the checkpoint topic.
+    /// Dead-letter and parked topics of stages, then dead-letter topics of extractors, then the checkpoint topic.
     func derivedTopics(_ plan: Plan) -> [TopicPlan] {
-        func deadLetters(of owner: String, like topic: String) -> TopicPlan {
+        func letters(_ name: String, at position: SourcePosition, like topic: String, _ role: TopicPlan.Role) -> TopicPlan {
             let like = plan.topic(named: topic)
-            let name = plan.deadLetterTopic(of: owner)
             return TopicPlan(
                 alias: name, name: name, partitions: like?.partitions ?? Int32(TopicSection.defaultPartitions),
-                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: .deadLetter,
-                partitionsWritten: false)
+                replication: like?.replication ?? -1, properties: deadLetterProperties(like), role: role, partitionsWritten: false,
+                position: position)
         }
-        var result = plan.stages.map { deadLetters(of: $0.name, like: $0.from) }
+        var result = plan.stages.flatMap { stage in
+            [
+                letters(plan.deadLetterTopic(of: stage.name), at: stage.position, like: stage.from, .deadLetter),
+                letters(plan.parkedTopic(of: stage.name), at: stage.position, like: stage.from, .parked),
+            ]
+        }
         // With `on_bad_row: stop` too: a row whose key can't be computed is a dead letter all the same.
         for extractor in plan.extractors {
-            result.append(deadLetters(of: extractor.name, like: extractor.to))
+            let topic = plan.deadLetterTopic(of: extractor.name)
+            result.append(letters(topic, at: extractor.position, like: extractor.to, .deadLetter))
         }
         if let first = plan.extractors.first {
             result.append(
                 TopicPlan(
                     alias: plan.checkpointTopic, name: plan.checkpointTopic, partitions: 1,
                     replication: plan.topic(named: first.to)?.replication ?? -1, properties: ["cleanup.policy": "compact"],
-                    role: .checkpoint, partitionsWritten: true))
+                    role: .checkpoint, partitionsWritten: true, position: first.position))
         }
         return result
     }

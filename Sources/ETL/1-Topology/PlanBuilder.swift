@@ -55,46 +55,6 @@ final class PlanBuilder {
         return plan
     }
 
-    private func kafka(_ written: KafkaSection) -> KafkaPlan? {
-        checkServers(written.bootstrapServers)
-        return KafkaPlan(
-            bootstrapServers: written.bootstrapServers?.value ?? "",
-            properties: clientProperties(written.properties),
-            consumerProperties: clientProperties(written.consumerProperties),
-            producerProperties: clientProperties(written.producerProperties))
-    }
-
-    private func checkServers(_ written: Written<String>?) {
-        guard let written else { return }
-        for server in written.value.split(separator: ",", omittingEmptySubsequences: false) {
-            let trimmed = server.filter { $0 != " " }
-            let port = trimmed.split(separator: ":").last.flatMap { Int($0) }
-            let hasPort = trimmed.contains(":") && !trimmed.hasSuffix("]")
-            if trimmed.isEmpty || (hasPort && !(1...65_535).contains(port ?? 0)) {
-                let shown = reader.secrets.contains(written.value) ? Secrets.mask : reader.shown(server)
-                reader.report(
-                    "value.range", "`\(shown)` in `bootstrap_servers` is no host:port",
-                    at: written.position, "write host:port,host:port")
-            }
-        }
-    }
-
-    /// What the engine sets itself, since its guarantees rest on it.
-    private static let ownProperties: Set<String> = [
-        "bootstrap.servers", "metadata.broker.list", "group.id", "transactional.id", "enable.idempotence", "enable.auto.commit",
-        "auto.commit.enable", "enable.auto.offset.store", "isolation.level", "auto.offset.reset", "enable.partition.eof",
-    ]
-
-    private func clientProperties(_ written: Written<[Named<String>]>?) -> [String: String] {
-        for property in written?.value ?? [] where Self.ownProperties.contains(property.name) {
-            let place = property.name == "bootstrap.servers" ? "write it as `kafka.bootstrap_servers`" : "remove it"
-            reader.report(
-                "property.reserved", "`\(property.name)` is set by the engine, its guarantees rest on it", at: property.position,
-                place)
-        }
-        return dictionary(written)
-    }
-
     func dictionary(_ written: Written<[Named<String>]>?) -> [String: String] {
         Dictionary((written?.value ?? []).map { ($0.name, $0.value.value) }) { first, _ in first }
     }

@@ -34,6 +34,7 @@ extension Plan {
             switch topic.role {
             case .data: "data"
             case .deadLetter: "dead_letter"
+            case .parked: "parked"
             case .checkpoint: "checkpoint"
             }
         return .object([

@@ -30,6 +30,7 @@ extension Plan {
         return switch topic.role {
         case .data: partitions
         case .deadLetter: "\(partitions), dead letters"
+        case .parked: "\(partitions), dead letters that were replayed too often"
         case .checkpoint: "\(partitions), checkpoints of extractors"
         }
     }
@@ -70,6 +71,7 @@ extension Plan {
         func list(_ paths: [[String]]) -> String { paths.map { $0.joined(separator: ".") }.joined(separator: ", ") }
         switch step.kind {
         case .validate(let fields): return "validate \(list(fields.map(\.path)))"
+        case .validateSchema(let schema): return "validate against \(schema.path)"
         case .check(_, let expression, let onFailure): return "check \(short(expression)), else \(word(onFailure.rawValue))"
         case .filter(let expression): return "keep where \(short(expression))"
         case .lookup(let table, let key, let alias, let onMissing):

@@ -15,7 +15,7 @@ public struct Secrets: Sendable, CustomStringConvertible, CustomReflectable {
         values.insert(bytes, at: values.firstIndex { $0.count < bytes.count } ?? values.count)
     }
 
-    mutating func formUnion(_ other: Secrets) {
+    package mutating func formUnion(_ other: Secrets) {
         for value in other.values { insert(String(decoding: value, as: UTF8.self)) }
     }
 

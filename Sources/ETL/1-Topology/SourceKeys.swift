@@ -101,5 +101,5 @@ struct CSVSection: Sendable {
 
 extension SourcePosition {
     /// Of what nobody wrote.
-    static let nowhere = SourcePosition(file: "", line: 0, column: 0)
+    public static let nowhere = SourcePosition(file: "", line: 0, column: 0)
 }

@@ -42,16 +42,24 @@ struct StepSection: Sendable {
 
 struct ValidateSection: Sendable {
     static let fields = Key("fields", .map(.object(FieldRuleSection.object)), "Rules by field. A dotted name is a path.")
+    static let schema = Key(
+        "schema", .text, "A JSON Schema file (2020-12 or draft-07); a relative path starts at the topology's folder.")
+    static let assertFormat = DefaultKey(
+        "assert_format", .boolean, default: false, "With `schema`: `format` is a rule rather than a remark.")
 
     static let type = ObjectType(
-        "`validate`", "Rules for fields.", [fields.field, .unavailable("schema", "A JSON Schema file.")],
+        "`validate`", "Rules for fields, or a JSON Schema.", [fields.field, schema.field, assertFormat.field],
         exactlyOne: [["fields", "schema"]]
     ) { ValidateSection($0) }
 
     var fields: Written<[Named<FieldRuleSection>]>?
+    var schema: Written<String>?
+    var assertFormat: Written<Bool>?
 
     init(_ keys: MappingReader) {
         fields = keys[Self.fields]
+        schema = keys[Self.schema]
+        assertFormat = keys[Self.assertFormat]
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Bytes
 internal import YAML
 
 extension ValueType where Value == String {

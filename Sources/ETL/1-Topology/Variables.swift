@@ -1,3 +1,4 @@
+internal import Bytes
 internal import YAML
 
 /// Where the values of `${…}` come from.

@@ -32,19 +32,31 @@ package struct AcknowledgedOffsets {
 }
 
 extension StageMember {
-    func noteSent() {
+    /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send.
+    func noteSent(isCaughtUp: Bool) throws(ETLError) {
         acknowledged.sent(offsets: positions.uncommitted(), calledSend: outputs.count > 0)
+        guard isCaughtUp, outputs.count > 0, let clients else { return }
+        do { try flush(clients, timeoutMs: 5) } catch { try recoverAtLeastOnce(error) }
     }
 
     func commitAcknowledged(nowMs: Int64) throws(ETLError) {
         guard nowMs - lastCommitMs >= Int64(context.plan.commitIntervalMs) else { return }
         lastCommitMs = nowMs
+        guard let clients else { return }
         do {
-            guard let clients, let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
+            if !acknowledged.isEmpty { try flush(clients, timeoutMs: 1000) }
+            guard let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
             try commitOffsets(offsets, clients, wait: false)
         } catch {
             try failed(error)
         }
+    }
+
+    /// Sends what is waiting for company, and waits for the brokers. Slow ones are no failure: there is a next time.
+    private func flush(_ clients: Clients, timeoutMs: Int32) throws(LogError) {
+        do {
+            try clients.producer.flush(timeoutMs: timeoutMs)
+        } catch  where error.kind == .retriable {}
     }
 
     func flushAndCommit() throws(ETLError) {

@@ -12,8 +12,8 @@ extension StageMember {
         return machine.isOpen
     }
 
-    func sent() {
-        if !isTransactional { noteSent() }
+    func sent(isCaughtUp: Bool) throws(ETLError) {
+        if !isTransactional { try noteSent(isCaughtUp: isCaughtUp) }
     }
 
     func commitIfDue() throws(ETLError) {

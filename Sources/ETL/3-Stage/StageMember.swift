@@ -91,7 +91,7 @@ package final class StageMember: AssignmentListener {
             try failed(error)
             return false
         }
-        sent()
+        try sent(isCaughtUp: batch.records.count < Self.smallBatch)
         let sentNs = phases.lap(.send)
         if !batch.records.isEmpty { context.telemetry.batchSeconds.observe(nanoseconds: processedNs + sentNs) }
         return true
@@ -120,6 +120,14 @@ package final class StageMember: AssignmentListener {
             return nothing
         }
     }
+
+    /// What is written exactly once is seen at the next commit anyway.
+    private var patienceMs: Int32 {
+        stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 50)) : 0
+    }
+
+    /// Fewer records than this in a poll: the member keeps up with what is written.
+    private static let smallBatch = 500
 
     /// Tells the consumer which partitions were paused or resumed since it was last told.
     private func settlePauses() throws(ETLError) {
@@ -217,7 +225,7 @@ package final class StageMember: AssignmentListener {
             let consumer = try context.log.makeConsumer(
                 ConsumerOptions(
                     topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
-                    clientId: context.clientId(stage.name)))
+                    patienceMs: patienceMs, clientId: context.clientId(stage.name)))
             clients = Clients(consumer: consumer, producer: producer)
         } catch {
             producer.close()

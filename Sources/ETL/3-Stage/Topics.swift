@@ -13,8 +13,9 @@ package struct TopicCheck {
 }
 
 extension Plan {
-    /// Compares every topic with the broker's.
-    package func checkTopics(_ log: any RecordLog) throws(LogError) -> [TopicCheck] {
+    /// Compares topics with the broker's: all, or those of these names. Others aren't asked for: the right to may be missing.
+    package func checkTopics(_ log: any RecordLog, names: Set<String>? = nil) throws(LogError) -> [TopicCheck] {
+        let topics = topics.filter { names?.contains($0.name) ?? true }
         let described = try log.describe(topics: topics.map(\.name))
         return zip(topics, described).map { topic, actual in
             guard let actual else { return TopicCheck(topic: topic, state: .missing) }
@@ -34,11 +35,22 @@ extension Plan {
         return zip(wanted, outcomes).map { ($0, $1) }
     }
 
+    /// What is missing is asked for again for a while: topics just made are known to one broker before the others.
+    private func settledChecks(_ log: any RecordLog, names: Set<String>?, patiently: Bool) throws(LogError) -> [TopicCheck] {
+        let clock = SystemClock()
+        let endMs = clock.nowMs() + (patiently ? 2000 : 0)
+        while true {
+            let checks = try checkTopics(log, names: names)
+            if clock.nowMs() >= endMs || !checks.contains(where: { $0.state == .missing }) { return checks }
+            clock.wait(ms: 100)
+        }
+    }
+
     /// Makes sure that every topic is there and as the topology says, or says what to do.
     package func requireTopics(_ log: any RecordLog, create: Bool, names: Set<String>? = nil) throws(ETLError) {
         do {
             var missing: [TopicPlan] = []
-            for check in try checkTopics(log) where names?.contains(check.topic.name) ?? true {
+            for check in try settledChecks(log, names: names, patiently: !create) {
                 switch check.state {
                 case .right: break
                 case .missing: missing.append(check.topic)

@@ -1,6 +1,7 @@
 // Hot path: per record.
 internal import CEL
 internal import JSON
+internal import JSONSchema
 internal import Bytes
 
 /// A `validate` rule on one path, ready to run. Owns nothing: texts and values belong to the stage's program.
@@ -14,6 +15,12 @@ struct FieldCheck: BitwiseCopyable {
     var hasBounds = false
     var hasLengths = false
     var slot: Int32
+    /// The slot of the object it lies in, outside of which it isn't asked for; -1: it always is.
+    var parent: Int32 = -1
+    /// The validator and the schema in it that the value must be valid against; -1: none.
+    var validator: Int32 = -1
+    var subschema: Int32 = -1
+    var format: SchemaFormat?
     /// Index of the pattern's program; -1: none.
     var pattern: Int32 = -1
     /// Where the allowed values start among the program's; `allowedCount` -1: any value will do.
@@ -60,6 +67,24 @@ extension StageProgram {
         if check.pointee.pattern >= 0, value.tag == .string, !matches(check.pointee.pattern) { return .pattern }
         if check.pointee.allowedCount >= 0, !isAllowed(value, check) { return .allowed }
         return nil
+    }
+
+    /// Whether the record breaks a check that a schema was made into.
+    mutating func breaks(_ check: UnsafePointer<FieldCheck>) -> Bool {
+        let parent = Int(check.pointee.parent)
+        if parent >= 0, frame[parent].tag != .map { return false }
+        if fault(of: check) != nil { return true }
+        if check.pointee.validator < 0, check.pointee.format == nil { return false }
+        return breaksRest(check)
+    }
+
+    @inline(never)
+    private mutating func breaksRest(_ check: UnsafePointer<FieldCheck>) -> Bool {
+        let value = frame[Int(check.pointee.slot)]
+        if value.tag == .absent { return false }
+        if let format = check.pointee.format, value.tag == .string, !format.matches(value.bytes) { return true }
+        guard check.pointee.validator >= 0 else { return false }
+        return !validators.base[Int(check.pointee.validator)].isValid(jsonText(value), subschema: Int(check.pointee.subschema))
     }
 
     private mutating func isWithinBounds(_ value: Value, _ check: UnsafePointer<FieldCheck>) -> Bool {

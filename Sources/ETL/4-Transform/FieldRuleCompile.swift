@@ -1,5 +1,6 @@
 internal import Bytes
 internal import JSON
+internal import JSONSchema
 
 extension FieldCheck {
     /// The rule on the frame's `slot`, but for pattern and allowed values, which the stage's program holds.
@@ -33,6 +34,56 @@ extension FieldCheck {
         hasLengths = rule.minLength != nil || rule.maxLength != nil
         // Nothing left to look at: the type alone decides.
         if !hasBounds, !hasLengths, rule.pattern == nil, rule.allowed == nil { passing |= typed }
+    }
+}
+
+extension FieldCheck {
+    /// What a schema says of the frame's `slot`, but for patterns and allowed values, which the stage's program holds.
+    /// - Parameters:
+    ///   - parent: the slot of the object it lies in, if it is asked for only there.
+    ///   - validator: the schema's.
+    ///   - memory: keeps the limits' texts.
+    init(_ field: SchemaField, slot: Int, parent: Int32, validator: Int32, memory: inout Arena) {
+        self.slot = Int32(slot)
+        self.parent = parent
+        if !field.isRequired { passing |= Self.mask(.absent) }
+        if field.types.contains(.null) { typed |= Self.mask(.null) }
+        if field.types.contains(.boolean) { typed |= Self.mask(.bool) }
+        if field.types.contains(.integer) { typed |= Self.mask(.int, .uint) }
+        if field.types.contains(.number) { typed |= Self.mask(.double, .decimal) }
+        wantsInteger = field.types.contains(.integer) && !field.types.contains(.number)
+        if field.types.contains(.string) { typed |= Self.mask(.string) }
+        if field.types.contains(.array) { typed |= Self.mask(.list) }
+        if field.types.contains(.object) { typed |= Self.mask(.map) }
+        for limit in field.limits {
+            let bound = NumberBound(limit.text, exclusive: limit.isExclusive, isLower: limit.isLower, memory: &memory)
+            if limit.isLower { lower.tighten(bound, sign: 1) } else { upper.tighten(bound, sign: -1) }
+        }
+        hasBounds = !field.limits.isEmpty
+        minLength = field.minLength ?? 0
+        maxLength = field.maxLength ?? .max
+        hasLengths = field.minLength != nil || field.maxLength != nil
+        format = field.format
+        if let subschema = field.subschema {
+            self.validator = validator
+            self.subschema = Int32(subschema)
+        }
+        // Nothing left to look at: the type alone decides.
+        if !hasBounds, !hasLengths, field.allowed == nil { passing |= typed }
+    }
+
+    /// A string must match a pattern, which the stage's program holds.
+    init(patternAt slot: Int, parent: Int32) {
+        self.slot = Int32(slot)
+        self.parent = parent
+        passing = ~Self.mask(.string)
+        typed = Self.mask(.string)
+    }
+
+    /// Nothing may be there.
+    init(forbidden slot: Int) {
+        self.slot = Int32(slot)
+        passing = Self.mask(.absent)
     }
 }
 

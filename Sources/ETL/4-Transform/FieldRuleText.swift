@@ -51,6 +51,7 @@ extension Tag {
         case .list: "array"
         case .map: "object"
         case .type: "type"
+        case .optional: "optional"
         case .error: "error"
         }
     }

@@ -2,6 +2,8 @@
 struct StageAction {
     enum Kind {
         case validate([FieldRule])
+        /// `compiled` is filled in by the analysis.
+        case schema(SchemaPlan, compiled: StageSchema?)
         case check(ExpressionPlan, onFailure: StepPlan.OnFailure)
         case filter(ExpressionPlan)
         /// `lookup` counts the stage's lookup steps.
@@ -24,6 +26,8 @@ struct StageAction {
     static func actions(of step: StepPlan, index: Int, lookup: Int) -> [StageAction] {
         switch step.kind {
         case .validate(let fields): [StageAction(step: index, kind: .validate(fields), reads: fields.map(\.path))]
+        // It reads the whole record: what was changed before is written first, so that what it tells is told of the record.
+        case .validateSchema(let schema): [StageAction(step: index, kind: .schema(schema, compiled: nil), reads: [[]])]
         case .check(_, let expression, let onFailure): [StageAction(step: index, kind: .check(expression, onFailure: onFailure))]
         case .filter(let expression): [StageAction(step: index, kind: .filter(expression))]
         case .lookup(_, let key, _, let onMissing):
@@ -44,7 +48,7 @@ struct StageAction {
         case .check(let expression, _), .filter(let expression), .lookup(_, let expression, _), .set(_, let expression),
             .rekey(let expression):
             expression
-        case .validate, .remove, .keep, .rename: nil
+        case .validate, .schema, .remove, .keep, .rename: nil
         }
     }
 

@@ -1,5 +1,6 @@
 internal import CEL
 internal import JSON
+internal import JSONSchema
 
 /// What a stage's steps do, in words of paths: which they read and write, and everything that is wrong with them.
 struct StageAnalysis {
@@ -21,6 +22,8 @@ struct StageAnalysis {
             for action in StageAction.actions(of: step, index: index, lookup: names.definedCount) { add(action, step) }
             if case .lookup = step.kind { names.definedCount += 1 }
         }
+        // It holds at the place of each step, and not for an expression that is compiled again.
+        names.known = KnownTypes()
     }
 
     private mutating func checkAlias(_ alias: String, at position: SourcePosition) {
@@ -31,15 +34,29 @@ struct StageAnalysis {
         }
     }
 
-    private mutating func report(_ code: String, _ message: String, _ suggestion: String? = nil, at position: SourcePosition) {
-        problems.append(Problem(code: code, message: message, at: position, suggestion: suggestion))
+    private mutating func report(
+        _ code: String, _ message: String, _ suggestion: String? = nil, at position: SourcePosition,
+        as severity: Problem.Severity = .error
+    ) {
+        problems.append(Problem(severity, code: code, message: message, at: position, suggestion: suggestion))
     }
 
     private mutating func add(_ action: StageAction, _ step: StepPlan) {
         var action = action
         if let expression = action.expression { action.reads += paths(of: expression, mustBeBool: action.isCondition) }
         switch action.kind {
-        case .validate(let rules): rules.forEach { checkRule($0) }
+        case .validate(let rules):
+            rules.forEach { checkRule($0) }
+            names.known.learn(rules)
+        case .schema(let plan, _):
+            do throws(SchemaProblems) {
+                let compiled = try StageSchema(plan)
+                action.kind = .schema(plan, compiled: compiled)
+                action.reads += compiled.fields.fields.map(\.path)
+                names.known.learn(compiled.schema)
+            } catch {
+                for problem in error.problems { report(problem.code, "\(plan.path): \(problem.text)", at: step.position) }
+            }
         case .rename(let from, let to) where from.isStrictlyAbove(to) || to.isStrictlyAbove(from) || from == to:
             report(
                 "path.overlap", "'\(from.joined(separator: "."))' can't be renamed to '\(to.joined(separator: "."))'",
@@ -51,6 +68,7 @@ struct StageAnalysis {
         for path in touched where path.isEmpty || path.contains("") {
             report("path.empty", "'\(path.joined(separator: "."))' has an empty name in it", at: step.position)
         }
+        for path in action.writes { names.known.forget(path) }
         actions.append(action)
     }
 
@@ -66,17 +84,35 @@ struct StageAnalysis {
                     at: expression.position)
             }
             if let wrong = names.wrongNames.first { report(wrong, in: expression, from: 0) }
+            for warning in program.warnings {
+                report("expression.constant", warning.message, at: expression.position(at: warning.offset), as: .warning)
+            }
+            warnOfImpossible(names.reads, in: expression)
         } catch {
             if let wrong = names.wrongNames.first {
                 report(wrong, in: expression, from: error.offset)
             } else {
-                let code = error.message.hasPrefix("unknown name") ? "expression.name" : "expression.syntax"
+                let code =
+                    error.message.hasPrefix("unknown name")
+                    ? "expression.name" : error.message.hasPrefix("no matching overload") ? "expression.type" : "expression.syntax"
                 report(
                     code, error.message, error.suggestion.map { "did you mean `\($0)`?" }, at: expression.position(at: error.offset)
                 )
             }
         }
         return names.reads
+    }
+
+    /// Fields that no record has which the steps before let pass. No error: `has()` may ask for them.
+    private mutating func warnOfImpossible(_ paths: [[String]], in expression: ExpressionPlan) {
+        for path in paths where !path.isEmpty && names.known.types(at: path).isEmpty {
+            let name = path[path.count - 1]
+            report(
+                "expression.field",
+                "the schema lets no record have `message.\(path.joined(separator: "."))`",
+                "add it to the schema, or leave it out here",
+                at: expression.position(at: expression.source.utf8Offset(of: name, from: 0) ?? 0), as: .warning)
+        }
     }
 
     private mutating func report(_ wrong: StageNames.WrongName, in expression: ExpressionPlan, from start: Int) {

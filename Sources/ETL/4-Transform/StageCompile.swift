@@ -1,6 +1,7 @@
 internal import Bytes
 internal import CEL
 internal import JSON
+internal import JSONSchema
 
 extension StageProgram {
     /// Compiles a stage's steps. Once for each thread: patterns and scanners aren't shared.
@@ -18,7 +19,7 @@ extension StageProgram {
             guard case .lookup(let table, _, _, _) = step.kind, lookups[table] == nil else { continue }
             analysis.problems.append(Problem(code: "lookup.unknown", message: "there is no lookup '\(table)'", at: step.position))
         }
-        guard analysis.problems.isEmpty else { throw StageProblems(problems: analysis.problems) }
+        guard !analysis.problems.hasErrors else { throw StageProblems(problems: analysis.problems) }
         var assembly = StageAssembly(analysis, lookups: lookups)
         do throws(CELError) {
             for part in StageAction.parts(analysis.actions) where !analysis.actions.isEmpty { try assembly.add(part) }
@@ -72,7 +73,12 @@ struct StageAssembly: ~Copyable {
     private var allowed = OwnedArray<AllowedValue>()
     private var parents = OwnedArray<Int32>()
     private var columns = OwnedArray<LookupColumn>()
-    private var rules: [FieldRule] = []
+    private var validators = OwnedArray<Validator>()
+    private var schemaPaths: [String] = []
+    /// The part at hand has a schema that names all members there may be.
+    private var reportsUnknownKeys = false
+    /// For each check the rule it is made of; nil: a schema's.
+    private var rules: [FieldRule?] = []
     private var paths: [[String]] = []
 
     /// - Parameter analysis: of a stage without problems.
@@ -97,6 +103,7 @@ struct StageAssembly: ~Copyable {
         partIndex += 1
         var instructions = OwnedArray<Instruction>()
         var edits: [Edit] = []
+        reportsUnknownKeys = false
         for action in actions {
             if case .keep(let kept) = action.kind {
                 // What was set before and isn't kept goes too.
@@ -107,7 +114,8 @@ struct StageAssembly: ~Copyable {
             }
             if let instruction = try instruction(action, trie, &edits) { instructions.append(instruction) }
         }
-        stageParts.append(StagePart(scanner: Scanner(trie, edits: edits), instructions: instructions, hasEdits: !edits.isEmpty))
+        let scanner = Scanner(trie, edits: edits, reportsUnknownKeys: reportsUnknownKeys)
+        stageParts.append(StagePart(scanner: scanner, instructions: instructions, hasEdits: !edits.isEmpty))
     }
 
     private mutating func instruction(_ action: StageAction, _ trie: SlotTrie, _ edits: inout [Edit]) throws(CELError)
@@ -121,6 +129,7 @@ struct StageAssembly: ~Copyable {
             instruction.count = Int32(rules.count)
             for rule in rules { try add(rule, trie) }
             return instruction
+        case .schema(_, let compiled): return compiled.map { schema($0, trie, step) }
         case .check(let expression, let onFailure):
             var instruction = Instruction(operation: .check, step: step)
             instruction.otherwise =
@@ -213,6 +222,48 @@ struct StageAssembly: ~Copyable {
         rules.append(rule)
     }
 
+    private mutating func schema(_ schema: StageSchema, _ trie: SlotTrie, _ step: Int32) -> Instruction {
+        var instruction = Instruction(operation: .schema, step: step)
+        instruction.source = Int32(validators.count)
+        validators.append(Validator(schema.schema))
+        schemaPaths.append(schema.plan.path)
+        instruction.first = Int32(checks.count)
+        for field in schema.fields.fields {
+            let slot = Int(self.slot(field.path, trie))
+            let parent = field.isConditional ? self.slot(Array(field.path.dropLast()), trie) : -1
+            var check = FieldCheck(field, slot: slot, parent: parent, validator: instruction.source, memory: &memory)
+            check.allowedStart = Int32(allowed.count)
+            for text in field.allowed ?? [] {
+                if let value = AllowedValue(text, memory: &memory) { allowed.append(value) }
+            }
+            check.allowedCount = field.allowed == nil ? -1 : Int32(allowed.count) - check.allowedStart
+            add(check)
+            for pattern in field.patterns {
+                var check = FieldCheck(patternAt: slot, parent: parent)
+                check.pattern = Int32(programs.count)
+                // The schema's own compiler has had RE2 read it.
+                guard let program = try? CELProgram.pattern(pattern, slot: slot) else { continue }
+                programs.append(StageExpression(program))
+                add(check)
+            }
+        }
+        if let names = schema.fields.names {
+            reportsUnknownKeys = true
+            instruction.presence = 1
+            // Members the schema doesn't name, but other steps do, aren't among the unknown.
+            for child in trie.children(of: 0) where !names.contains(where: { $0.utf8.elementsEqual(child.name.utf8) }) {
+                add(FieldCheck(forbidden: child.slot))
+            }
+        }
+        instruction.count = Int32(checks.count) - instruction.first
+        return instruction
+    }
+
+    private mutating func add(_ check: FieldCheck) {
+        checks.append(check)
+        rules.append(nil)
+    }
+
     private mutating func program(_ expression: ExpressionPlan) throws(CELError) -> Int32 {
         programs.append(StageExpression(try CELProgram.compile(expression.source, resolver: &names)))
         return Int32(programs.count - 1)
@@ -253,10 +304,11 @@ struct StageAssembly: ~Copyable {
             columnNames.append(ColumnNames(start: names, count: table.columns.count))
         }
         let texts = StageTexts(
-            steps: stage.steps.map(\.name), rules: rules, paths: paths,
+            steps: stage.steps.map(\.name), rules: rules, schemas: schemaPaths, paths: paths,
             lookups: analysis.lookups.map { ($0.table, $0.key.source) })
         return StageProgram(
-            frame: frame, parts: stageParts, programs: programs, checks: checks, allowed: allowed, parents: parents,
+            frame: frame, parts: stageParts, programs: programs, checks: checks, validators: validators, allowed: allowed,
+            parents: parents,
             indexes: indexes, columns: columns, columnNames: columnNames, headers: headers, warned: warned, emptyMap: emptyMap,
             context: context, partitioning: partitioning, texts: texts, tables: tables, memory: memory)
     }

@@ -1,5 +1,6 @@
 internal import CEL
 internal import JSON
+internal import JSONSchema
 
 /// Where a record failed: enough to say why once somebody asks, without text on the way.
 struct FaultSite {
@@ -14,21 +15,28 @@ struct FaultSite {
     var check = 0
     var field = FieldFault.missing
     var more = 0
+    /// What is wrong with the record by its schema.
+    var failures: [SchemaFailure] = []
 }
 
 /// What a program's messages are made of. Not read while records go well.
 final class StageTexts: Sendable {
     let steps: [String]
-    /// The rule of each check.
-    let rules: [FieldRule]
+    /// The rule of each check; nil: a schema's.
+    let rules: [FieldRule?]
+    /// The files of the stage's schemas, as the topology names them.
+    let schemas: [String]
     /// The paths that instructions write.
     let paths: [[String]]
     /// Table names of the stage's lookup steps, and their keys as written.
     let lookups: [(table: String, key: String)]
 
-    init(steps: [String], rules: [FieldRule], paths: [[String]], lookups: [(table: String, key: String)]) {
+    init(
+        steps: [String], rules: [FieldRule?], schemas: [String], paths: [[String]], lookups: [(table: String, key: String)]
+    ) {
         self.steps = steps
         self.rules = rules
+        self.schemas = schemas
         self.paths = paths
         self.lookups = lookups
     }
@@ -89,6 +97,14 @@ extension StageProgram {
         return verdict
     }
 
+    /// The record isn't valid: the validator says why.
+    @inline(never)
+    mutating func failSchema(_ instruction: Instruction) -> Verdict {
+        let verdict = fail(.validateSchema, instruction, frame[0])
+        fault.failures = validators.base[Int(instruction.source)].explain(text)
+        return verdict
+    }
+
     /// What a check that isn't true comes to; nil: it only warns. An expression that fails never lets a record be dropped.
     @inline(never)
     mutating func failCheck(_ instruction: Instruction, _ value: Value) -> Verdict? {
@@ -111,7 +127,9 @@ extension StageProgram {
         let type = fault.value.tag.jsonName
         switch fault.code {
         case .validateSchema:
-            let rule = texts.rules[fault.check]
+            guard instruction.operation == .validate, let rule = texts.rules[fault.check] else {
+                return schemaFailure(instruction, step)
+            }
             return RecordFailure(
                 .validateSchema, step: step, rule.message(fault.field, got: fault.value.tag, more: fault.more),
                 pointer: RecordFailure.pointer(rule.path))
@@ -146,6 +164,19 @@ extension StageProgram {
             return RecordFailure(
                 .expressionError, step: step, path.isEmpty ? what : "\(name): \(what)", pointer: RecordFailure.pointer(path))
         }
+    }
+
+    /// What the schema's validator said of the record.
+    private func schemaFailure(_ instruction: Instruction, _ step: String) -> RecordFailure {
+        let file = texts.schemas[Int(instruction.source)]
+        guard let first = fault.failures.first else {
+            return RecordFailure(.validateSchema, step: step, "not valid against \(file)")
+        }
+        let more = fault.failures.count - 1
+        let others = more == 0 ? "" : " (and \(more)\(more + 1 == Validator.mostFailures ? " or more" : "") more)"
+        return RecordFailure(
+            .validateSchema, step: step, "\(first.keyword): \(first.message), by \(file)\(first.rule)\(others)",
+            pointer: first.pointer)
     }
 
     private var parseFailure: RecordFailure {

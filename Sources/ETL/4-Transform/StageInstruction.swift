@@ -6,7 +6,7 @@ internal import Log
 
 /// One action of a stage, ready to run. Slots, programs and checks are numbers into the program's own arrays.
 struct Instruction: BitwiseCopyable {
-    enum Operation: UInt8 { case validate, check, filter, lookup, set, remove, rename, rekey }
+    enum Operation: UInt8 { case validate, schema, check, filter, lookup, set, remove, rename, rekey }
     /// What becomes of a record that fails a check or misses a lookup.
     enum Otherwise: UInt8 { case dead, drop, pass }
 
@@ -16,7 +16,7 @@ struct Instruction: BitwiseCopyable {
     var step: Int32
     /// The slot written; for a lookup its row's slot, or -1.
     var target: Int32 = -1
-    /// The slot read (rename), or the lookup's number.
+    /// The slot read (rename), the lookup's number, or the schema's.
     var source: Int32 = -1
     /// For a lookup: the slot that tells whether there is a row, or -1.
     var presence: Int32 = -1

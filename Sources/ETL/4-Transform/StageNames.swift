@@ -46,6 +46,9 @@ struct StageNames: NameResolver {
     private var numbers: [Context: Int] = [:]
     private var unknownPaths: [[String]: Int] = [:]
 
+    /// What is known of the message where the expression stands.
+    var known = KnownTypes()
+
     /// The part expressions are compiled for; nil: only looking.
     var trie: SlotTrie?
     /// Slot of context number 0.
@@ -80,6 +83,17 @@ struct StageNames: NameResolver {
                 return slot(for: path)
             }
             return contextSlot(.rowPresence(lookup))
+        }
+    }
+
+    func types(of path: [String]) -> TypeSet {
+        switch path.first {
+        case "message"?:
+            let types = known.types(at: Array(path.dropFirst()))
+            return types.isEmpty ? .any : types
+        case "topic"?: return .string
+        case "partition"?, "offset"?: return .int
+        default: return .any
         }
     }
 

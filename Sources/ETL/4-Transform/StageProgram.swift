@@ -2,6 +2,7 @@
 internal import Bytes
 internal import CEL
 internal import JSON
+internal import JSONSchema
 public import Log
 
 /// A stage's steps, compiled: runs them on one record after the other. One for each thread.
@@ -19,6 +20,7 @@ public struct StageProgram: ~Copyable {
     let parts: OwnedArray<StagePart>
     let programs: OwnedArray<StageExpression>
     let checks: OwnedArray<FieldCheck>
+    let validators: OwnedArray<Validator>
     let allowed: OwnedArray<AllowedValue>
     let parents: OwnedArray<Int32>
     let indexes: OwnedArray<LookupIndex>
@@ -45,6 +47,8 @@ public struct StageProgram: ~Copyable {
     /// The record's text as the current part reads it, and the key as it stands.
     var text = UnsafeRawBufferPointer(start: nil, count: 0)
     var key = UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Members of the record that no step names, if a schema allows none.
+    var unknownKeys = 0
     var counts = Counts()
     var fault = FaultSite()
 
@@ -57,7 +61,8 @@ public struct StageProgram: ~Copyable {
 
     init(
         frame: consuming OwnedArray<Value>, parts: consuming OwnedArray<StagePart>, programs: consuming OwnedArray<StageExpression>,
-        checks: consuming OwnedArray<FieldCheck>, allowed: consuming OwnedArray<AllowedValue>, parents: consuming OwnedArray<Int32>,
+        checks: consuming OwnedArray<FieldCheck>, validators: consuming OwnedArray<Validator>,
+        allowed: consuming OwnedArray<AllowedValue>, parents: consuming OwnedArray<Int32>,
         indexes: consuming OwnedArray<LookupIndex>, columns: consuming OwnedArray<LookupColumn>,
         columnNames: consuming OwnedArray<ColumnNames>, headers: consuming OwnedArray<HeaderSlot>,
         warned: consuming OwnedArray<Int>,
@@ -69,6 +74,7 @@ public struct StageProgram: ~Copyable {
         self.parts = parts
         self.programs = programs
         self.checks = checks
+        self.validators = validators
         self.allowed = allowed
         self.parents = parents
         self.indexes = indexes
@@ -97,6 +103,7 @@ public struct StageProgram: ~Copyable {
         while true {
             let part = parts.base + index
             let result = part.pointee.scanner.scan(text, into: frame, arena: &arena)
+            unknownKeys = part.pointee.scanner.unknownKeyCount
             if result.code != .ok || frame[0].tag != .map { return count(failParse(result)) }
             let verdict = run(part.pointee.instructions.base, part.pointee.instructions.count, &outputs)
             if verdict != .out { return count(verdict) }
@@ -136,6 +143,14 @@ public struct StageProgram: ~Copyable {
                     if let broken = fault(of: checks.base + check) { return failField(instruction, check, broken) }
                     check += 1
                 }
+            case .schema:
+                var check = Int(instruction.first)
+                let end = check + Int(instruction.count)
+                while check < end {
+                    if breaks(checks.base + check) { return failSchema(instruction) }
+                    check += 1
+                }
+                if instruction.presence == 1, unknownKeys > 0 { return failSchema(instruction) }
             case .check:
                 let value = evaluate(instruction)
                 if !value.isTrue, let verdict = failCheck(instruction, value) { return verdict }

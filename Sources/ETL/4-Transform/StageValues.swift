@@ -10,7 +10,7 @@ extension StageProgram {
         case .null, .bool, .int, .uint, .decimal, .string: true
         case .double: value.double.isFinite || value.flags & Value.Flags.digits != 0
         case .list, .map: value.flags & Value.Flags.raw != 0 || (JSONWriter.canWrite(value) && !Self.holdsBytes(value))
-        case .absent, .bytes, .timestamp, .duration, .type, .error: false
+        case .absent, .bytes, .timestamp, .duration, .type, .optional, .error: false
         }
     }
 
@@ -46,6 +46,14 @@ extension StageProgram {
         }
         let written = digits(of: value, record: text)
         return written.contains { $0 | 0x20 == UInt8(ascii: "e") || $0 == UInt8(ascii: ".") } ? nil : written
+    }
+
+    /// A value as JSON text; good until the next call.
+    mutating func jsonText(_ value: Value) -> UnsafeRawBufferPointer {
+        if value.flags & Value.Flags.raw != 0 { return value.bytes }
+        scratch.reset()
+        scratch.append(value, record: text)
+        return scratch.bytes
     }
 
     /// A number's exact digits, for one read from the record `text`; good until the next call.

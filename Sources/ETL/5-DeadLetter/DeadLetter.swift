@@ -2,7 +2,7 @@ package import Bytes
 package import Log
 
 /// Why a record failed. Made only for records that do, so Strings are fine here.
-package struct Failure: Equatable, Sendable {
+package struct Failure: Error, Equatable, Sendable {
     /// Dotted and enumerable, e.g. `validate.schema`.
     package var code: String
     /// The step's name; `load` where the sink refused it; empty when the record couldn't be read at all.
@@ -133,10 +133,12 @@ package struct DeadLetterWriter {
                 topic: outputTopic, partition: partition))
     }
 
+    /// What a replay told of the record's history with this stage. One that another stage's replay left says nothing of this one.
     private func earlierFailure(_ record: LogRecord) -> (attempt: String?, firstFailedAt: String?) {
         var attempt: String?
         var firstFailedAt: String?
         for header in record.headers where isOurs(header.name) {
+            if header.name.elementsEqual(DeadLetterHeader.stage.utf8), !header.value.elementsEqual(stage.utf8) { return (nil, nil) }
             let name = String(decoding: header.name, as: UTF8.self)
             // Bounded, since anybody can write a header.
             if name == DeadLetterHeader.attempt { attempt = String(decoding: header.value.prefix(20), as: UTF8.self) }

@@ -4,7 +4,7 @@ import Log
 struct BatchOffsets {
     private var offsets: [Int32: [Int64]] = [:]
 
-    init(_ sink: borrowing PostgresSink, _ rejected: [RejectedRecord]) {
+    init<Sink: RowSink & ~Copyable>(_ sink: borrowing Sink, _ rejected: [RejectedRecord]) {
         for row in 0..<sink.rows {
             let record = sink.record(ofRow: row)
             offsets[record.partition, default: []].append(record.offset)

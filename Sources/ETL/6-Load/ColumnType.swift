@@ -1,5 +1,5 @@
 /// The Postgres types a loader can fill. What each takes is in `CopyBuffer.putValue`.
-enum PostgresType: UInt8, CaseIterable, Sendable {
+package enum PostgresType: UInt8, BitwiseCopyable, CaseIterable, Sendable {
     case bool, int2, int4, int8, float4, float8, numeric, text, date, time, timestamp, timestamptz, uuid, json, jsonb, bytea
 
     /// - Parameters:
@@ -36,7 +36,7 @@ enum PostgresType: UInt8, CaseIterable, Sendable {
 }
 
 /// A column as the encoder needs it.
-struct TargetColumn: BitwiseCopyable, Equatable, Sendable {
+package struct TargetColumn: BitwiseCopyable, Equatable, Sendable {
     var type: PostgresType
     var isArray: Bool
     /// The table says so, or a domain does, or upsert finds its row by it.
@@ -47,4 +47,12 @@ struct TargetColumn: BitwiseCopyable, Equatable, Sendable {
     var elementOID: UInt32
     /// Where the scanner puts the field.
     var slot: Int32 = 0
+
+    package init(type: PostgresType, isArray: Bool = false, notNull: Bool, modifier: Int32 = -1, elementOID: UInt32 = 0) {
+        self.type = type
+        self.isArray = isArray
+        self.notNull = notNull
+        self.modifier = modifier
+        self.elementOID = elementOID
+    }
 }

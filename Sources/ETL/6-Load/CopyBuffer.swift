@@ -3,12 +3,12 @@ import Glibc
 
 /// Rows in Postgres' binary COPY format, in one piece of memory that is kept between batches. Not thread-safe.
 /// https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4 (binary format)
-struct CopyBuffer: ~Copyable {
+package struct CopyBuffer: ~Copyable {
     private var base: UnsafeMutableRawPointer
     private var capacity: Int
-    private(set) var count = 0
+    package private(set) var count = 0
 
-    init(capacity: Int = 1 << 20) {
+    package init(capacity: Int = 1 << 20) {
         self.capacity = capacity
         base = .allocate(byteCount: capacity, alignment: 16)
     }
@@ -21,7 +21,7 @@ struct CopyBuffer: ~Copyable {
     }
 
     /// Takes back everything from `count` on.
-    mutating func truncate(to count: Int) { self.count = count }
+    package mutating func truncate(to count: Int) { self.count = count }
 
     @inline(__always)
     mutating func put<Integer: FixedWidthInteger>(_ value: Integer) {

@@ -6,11 +6,13 @@ package import Log
 /// with the dead letters of the rows that were refused. Whatever goes wrong with a service has one answer, `resync`: what is
 /// buffered is given up, positions are read from Postgres again, dead letters whose transaction a failure cut off are sent,
 /// and the partitions are read again from there.
-package final class LoadMember: AssignmentListener {
+///
+/// Generic over the sink, so that a record's way into Postgres has no existential.
+package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     let context: MemberContext
     let stage: StagePlan
     private let plan: PostgresPlan
-    private var sink: PostgresSink
+    private var sink: Sink
     private let deadTopic: String
     private var consumer: (any LogConsumer)?
     private var producer: (any LogProducer)?
@@ -35,14 +37,11 @@ package final class LoadMember: AssignmentListener {
     private var phases: PhaseClock
     private var callbackFailure: ETLError?
 
-    package init(context: MemberContext, stage: StagePlan, sink plan: PostgresPlan) {
+    package init(context: MemberContext, stage: StagePlan, plan: PostgresPlan, sink: consuming Sink) {
         self.context = context
         self.stage = stage
         self.plan = plan
-        // A log in memory starts at offset 0 with each process: its offsets are told apart from Kafka's, and
-        // forgotten at the start.
-        let group = context.plan.group(of: stage) + (context.log is MemoryLog ? " in memory" : "")
-        sink = PostgresSink(plan: plan, group: group, topic: stage.from)
+        self.sink = sink
         deadTopic = context.plan.deadLetterTopic(of: stage.name)
         windows = PartitionFailures(context.plan.deadLetter)
         refusals = Backoff(context.plan.retry)
@@ -72,7 +71,8 @@ package final class LoadMember: AssignmentListener {
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
                 try flush()
                 try end.requireNotPaused(context, positions)
-                if end.groupHasReached(context) { break }
+                // Dead letters may be owed, of records beyond the end, too: then it isn't over.
+                if resyncReason == nil, end.groupHasReached(context) { break }
             }
         }
         try flush()
@@ -128,7 +128,7 @@ package final class LoadMember: AssignmentListener {
         return sink.rows + rejectedHere.count >= plan.batchRows || sink.bytes + rejectedBytes >= Self.batchBytesMax
             || context.clock.nowMs() - since >= Int64(plan.batchMs)
     }
-    private static let batchBytesMax = 32 << 20
+    private static var batchBytesMax: Int { 32 << 20 }
     /// A poll's records are all appended before the buffer is looked at; small enough for large records not to pile up.
     private var pollRecordsMax: Int { Swift.max(1, Swift.min(2000, plan.batchRows - sink.rows)) }
 
@@ -554,7 +554,7 @@ package final class LoadMember: AssignmentListener {
             consumer = try context.log.makeConsumer(
                 ConsumerOptions(
                     topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
-                    clientId: context.clientId(stage.name)))
+                    patienceMs: Int32(clamping: min(plan.batchMs / 4, 50)), clientId: context.clientId(stage.name)))
         }
     }
 
@@ -569,5 +569,14 @@ package final class LoadMember: AssignmentListener {
         consumer = nil
         closeProducer()
         sink.disconnect()
+    }
+}
+
+extension LoadMember where Sink: ~Copyable, Sink == PostgresSink {
+    package convenience init(context: MemberContext, stage: StagePlan, sink plan: PostgresPlan) {
+        // A log in memory starts at offset 0 with each process: its offsets are told apart from Kafka's, and
+        // forgotten at the start.
+        let group = context.plan.group(of: stage) + (context.log is MemoryLog ? " in memory" : "")
+        self.init(context: context, stage: stage, plan: plan, sink: PostgresSink(plan: plan, group: group, topic: stage.from))
     }
 }

@@ -1,12 +1,6 @@
 import Log
 import Postgres
 
-/// A row that the server refused, by its number in the batch.
-public struct RefusedRow: Equatable, Sendable {
-    public var row: Int
-    public var rejected: RejectedRecord
-}
-
 /// One batch, one transaction.
 extension PostgresSink {
     /// Writes the waiting rows and moves the partitions' offsets, in one transaction, and returns the rows that the server refused:

@@ -5,7 +5,7 @@ import Postgres
 ///
 /// The loop: `connect`, `positions` of the assigned partitions (seek there), `append` each record, now and then `flush`, make dead
 /// letters of what was rejected, `reset`. Between a failed `flush` and the one that succeeds nothing may be appended.
-public struct PostgresSink: ~Copyable {
+public struct PostgresSink: ~Copyable, RowSink {
     let plan: PostgresPlan
     let group: String
     let topic: String
@@ -100,16 +100,8 @@ public struct PostgresSink: ~Copyable {
         }
     }
 
-    /// What became of a record.
-    public enum Appended {
-        /// It waits for `flush`; the sink has its own copy.
-        case accepted
-        /// It can be no row. It counts as part of the batch: name it in `flush`.
-        case rejected(Rejection)
-    }
-
     /// Converts the record to a row and keeps a copy of it, or rejects it. `connect` must have succeeded once.
-    public mutating func append(_ record: LogRecord) -> Appended {
+    public mutating func append(_ record: LogRecord) -> AppendOutcome {
         let start = buffer.count
         let refusal = encoder.append(record.value, row: buffered.count, to: &buffer)
         guard refusal.reason == .none else { return .rejected(describe(refusal, record)) }

@@ -4,9 +4,9 @@ import JSON
 import Log
 
 /// Why a record can't be a row. `RowEncoder.describe` makes words of it.
-struct RowRefusal {
-    enum Reason: UInt8 { case none, tombstone, parse, notObject, column, extraField }
-    var reason: Reason
+package struct RowRefusal {
+    package enum Reason: UInt8 { case none, tombstone, parse, notObject, column, extraField }
+    package var reason: Reason
     var refusal = Refusal.none
     var scan = ScanCode.ok
     /// Column index or byte offset.
@@ -16,9 +16,9 @@ struct RowRefusal {
 }
 
 /// Turns records into rows of binary COPY, in one pass over each record. One for each thread.
-struct RowEncoder: ~Copyable {
+package struct RowEncoder: ~Copyable {
     /// What becomes of the record's top-level fields that no loaded column has.
-    enum ExtraFields { case refuse, ignore, column }
+    package enum ExtraFields { case refuse, ignore, column }
 
     private var scanner: Scanner
     private let frame: UnsafeMutablePointer<Value>
@@ -33,7 +33,7 @@ struct RowEncoder: ~Copyable {
     ///   - columns: name and type, in the order of the COPY's columns.
     ///   - extraFields: with `.column` one more jsonb column follows them.
     ///   - hasSequence: one more integer column follows: the row's number in the batch.
-    init(columns named: [(name: String, column: TargetColumn)], extraFields: ExtraFields, hasSequence: Bool) {
+    package init(columns named: [(name: String, column: TargetColumn)], extraFields: ExtraFields, hasSequence: Bool) {
         var trie = SlotTrie()
         columns = .allocate(capacity: max(named.count, 1))
         for (index, entry) in named.enumerated() {
@@ -55,7 +55,7 @@ struct RowEncoder: ~Copyable {
     }
 
     /// Appends the record's row to `buffer`, or nothing.
-    mutating func append(_ record: UnsafeRawBufferPointer, row: Int, to buffer: inout CopyBuffer) -> RowRefusal {
+    package mutating func append(_ record: UnsafeRawBufferPointer, row: Int, to buffer: inout CopyBuffer) -> RowRefusal {
         let start = buffer.count
         memory.arena.reset()
         guard record.baseAddress != nil else { return RowRefusal(reason: .tombstone) }

@@ -20,11 +20,19 @@ public struct SinkError: Error, Equatable, Sendable {
     public var code: String
     /// What failed, where, and what to do. Never a row's values nor a password.
     public var message: String
+    /// Which part of the topology is to blame, for errors of its own table and columns.
+    public var part: Part
+    /// It needn't be mended for the loader to run.
+    var isRemark = false
 
-    public init(_ kind: Kind, code: String, _ message: String) {
+    /// A part of a Postgres loader as the topology writes it.
+    public enum Part: Equatable, Sendable { case url, table, key(String), column(String), extraColumn }
+
+    public init(_ kind: Kind, code: String, _ message: String, _ part: Part = .table) {
         self.kind = kind
         self.code = code
         self.message = message
+        self.part = part
     }
 
     /// What a sink's steps throw: its own errors, as they are, or the connection's.
@@ -40,13 +48,14 @@ public struct SinkError: Error, Equatable, Sendable {
     init(_ error: PostgresError, doing: String) {
         let words = "\(doing): \(error)"
         switch error.kind {
-        case .service: self.init(.service, code: "postgres.service", words)
+        case .service: self.init(.service, code: "postgres.service", words, .url)
         case .conflict: self.init(.conflict, code: "postgres.conflict", words)
         // A data error that no row is to blame for (isolation takes care of the others): nobody can go on from there.
         case .data: self.init(.configuration, code: "postgres.refused", words)
         case .configuration:
-            let (code, advice) = Self.advice(error.sqlstate)
-            self.init(.configuration, code: code, words + advice)
+            let (code, advice) = error.isOfTLS ? ("postgres.tls", "") : Self.advice(error.sqlstate)
+            let isOfConnection = error.isOfTLS || error.sqlstate.isEmpty || ["28", "3D"].contains(error.sqlstate.prefix(2))
+            self.init(.configuration, code: code, words + advice, isOfConnection ? .url : .table)
         }
     }
 

@@ -48,8 +48,9 @@ import Testing
         #expect(
             plan.topics.map { "\($0.name) \($0.partitions) \($0.role) \($0.partitionsWritten)" } == [
                 "orders.raw 3 data true", "orders.enriched 3 data false", "orders.load 12 data true",
-                "orders.enrich.dlq 3 deadLetter false", "orders.pass.dlq 3 deadLetter false",
-                "orders.load_postgres.dlq 12 deadLetter false",
+                "orders.enrich.dlq 3 deadLetter false", "orders.enrich.parked 3 parked false",
+                "orders.pass.dlq 3 deadLetter false", "orders.pass.parked 3 parked false",
+                "orders.load_postgres.dlq 12 deadLetter false", "orders.load_postgres.parked 12 parked false",
                 "orders.orders_csv.dlq 3 deadLetter false", "orders.checkpoints 1 checkpoint true",
             ])
         #expect(plan.topics.last?.properties == ["cleanup.policy": "compact"])
@@ -79,8 +80,8 @@ import Testing
         #expect(plan.retry.initialMs == 100 && plan.retry.maxMs == 30_000 && plan.retry.multiplier == 2 && plan.retry.fullJitter)
         #expect(plan.deadLetter.maxRate == 0.5 && plan.deadLetter.window == 1000 && plan.deadLetter.maxAttempts == 5)
         #expect(plan.logging.level == .info && plan.logging.format == .automatic)
-        #expect(plan.topics.map(\.partitions) == [6, 6, 6] && plan.topics.map(\.replication) == [-1, -1, -1])
-        #expect(plan.topics.map(\.name) == ["a", "b", "x.s.dlq"])
+        #expect(plan.topics.map(\.partitions) == [6, 6, 6, 6] && plan.topics.map(\.replication) == [-1, -1, -1, -1])
+        #expect(plan.topics.map(\.name) == ["a", "b", "x.s.dlq", "x.s.parked"])
     }
 
     /// A guarantee that isn't true would be worse than none.

@@ -1,3 +1,5 @@
+import Bytes
+import Kafka
 import Testing
 
 @testable import ETL
@@ -49,7 +51,8 @@ import Testing
         .top("http: {tls: {certificate: c.pem}}", "key.missing 4:8 `key` is missing in `tls`"),
         .top("circuit_breaker: {failures: 0}", "value.range 4:29"),
         .stage("    steps: [{explode: {field: a, as: b}}]", "key.not_available 7:14 `explode`"),
-        .stage("    steps: [{validate: {schema: s.json}}]", "key.not_available 7:25 `schema`"),
+        .stage("    steps: [{validate: {schema: s.json}}]", "file.missing 7:33 no schema can be read from `s.json`"),
+        .stage("    steps: [{validate: {fields: {a: {type: string}}, assert_format: true}}]", "rule.unfit 7:54 `assert_format`"),
         .top("lookups: {l: {key: k, jsonl: {path: x}}}", "lookup.unused", "key.not_available 4:23 `jsonl`"),
         .top("extractors: {e: {to: a, schedule: x, rest: {url: u}}}", "key.not_available 4:25", "key.not_available 4:38"),
         .load("{url: 'host=h', table: t}, s3: {}", "key.not_available 6:49", "key.conflict 6:49 `load` has `postgres` and `s3`"),
@@ -70,6 +73,40 @@ import Testing
             "    steps: [{validate: {fields: {f: {minimun: 1}}}}]",
             "key.unknown 7:38 unknown key `minimun`; did you mean `minimum`?"),
         .stage("    steps: [{check: {name: c}}]", "key.missing 7:14 `expr` is missing in `check`"),
+    ]
+
+    /// A cluster's properties, which stand from line 5 on.
+    private static func kafka(_ properties: String, _ expected: String...) -> Case {
+        var result = Case.top("")
+        result.text =
+            "name: x\n\(topics)\nstages: {s: {from: a, to: b}}\nkafka: {bootstrap_servers: 'h:1', properties: {\n\(properties)}}"
+        result.expected = expected
+        return result
+    }
+
+    /// What a broker would refuse much later, or what only seems to protect.
+    static let security: [Case] = [
+        kafka("linger.mx: 5", "property.unknown 5:1 Kafka property linger.mx isn't known"),
+        kafka("linger.ms: soon", "property.value 5:12 Kafka property linger.ms can't be 'soon'"),
+        kafka("security.protocol: tls", "property.value 5:20 Kafka property security.protocol can't be 'tls'"),
+        kafka(
+            "sasl.username: u", "kafka.login_unused 5:1 `sasl.username` has no effect with `security.protocol: plaintext`; write"),
+        kafka(
+            "security.protocol: sasl_plaintext,\nsasl.mechanism: PLAIN, sasl.username: u, sasl.password: pw12,\nssl.ca.location: t.yaml",
+            "kafka.tls_unused 7:1 `ssl.ca.location` has no effect with `security.protocol: sasl_plaintext`; write `security.protocol: sasl_ssl`"
+        ),
+        kafka(
+            "security.protocol: sasl_ssl, sasl.username: u, sasl.password: pw12",
+            "kafka.mechanism_missing 5:1 without `sasl.mechanism`"),
+        kafka(
+            "security.protocol: sasl_ssl, sasl.mechanism: PLAIN, sasl.username: u", "key.missing 5:30 `sasl.password` is missing"),
+        kafka("security.protocol: ssl, ssl.ca.location: certs/ca.pem", "file.missing 5:42 no file `certs/ca.pem`; it would be /"),
+        kafka("security.protocol: ssl, ssl.key.location: data", "file.missing 5:43 `data` is a folder, not a file"),
+        kafka(
+            "security.protocol: ssl, enable.ssl.certificate.verification: 'false'",
+            "kafka.tls_unverified 5:62 with `enable.ssl.certificate.verification: false` anyone on the way can pose as the broker"),
+        kafka("security.protocol: ssl, ssl.endpoint.identification.algorithm: none", "kafka.tls_unverified 5:64"),
+        kafka("security.protocol: ssl, ssl.ca.location: countries.csv, ssl.key.password: pw12"),
     ]
 
     static let values: [Case] = [
@@ -157,6 +194,7 @@ import Testing
         Case(
             "name: x\ntopics: {a: {name: x.s.dlq}, b: {name: x.checkpoints}}\nstages: {s: {from: a, to: b}}",
             "topic.reserved 2:20", "topic.reserved 2:40"),
+        Case("name: x\ntopics: {a: {name: a}, b: {name: x.s.parked}}\nstages: {s: {from: a, to: b}}", "topic.reserved 2:34"),
         Case("name: x\n\(topics)\nstages: {s: {from: a, to: a}}", "topic.unused", "stage.same_topic 3:27"),
         Case(
             "name: x\n\(topics)\nstages: {s: {from: a, to: b}, t: {from: b, to: a}}",
@@ -186,12 +224,35 @@ import Testing
     ]
 
     /// Remarks that every one of these small topologies would get are left out: nothing writes `a`.
-    @Test(arguments: keys + values + names)
+    @Test(arguments: keys + values + security + names)
     func problems(_ one: Case) throws {
         let problems = try load(one.text).problems.filter { $0.code != "topic.unwritten" }
         let found = problems.map { "\($0.code) \($0.position.line):\($0.position.column) \($0.text)" }
         #expect(found.count == one.expected.count, "\(found)")
         for (found, expected) in zip(found, one.expected) { #expect(found.hasPrefix(expected)) }
+    }
+
+    /// Debian's librdkafka can't log in to Kafka 4 by SCRAM; a newer one can.
+    @Test func scramIsRemarkedOnWhereTheLibraryCannot() throws {
+        let text =
+            "name: x\n\(Self.topics)\nstages: {s: {from: a, to: b}}\nkafka: {bootstrap_servers: 'h:1', properties: {\n"
+            + "security.protocol: sasl_ssl,\nsasl.mechanism: SCRAM-SHA-256, sasl.username: u, sasl.password: pw12}}"
+        let found = try load(text).problems.first { $0.code == "kafka.scram_library" }
+        #expect((found != nil) == (KafkaLog.scramAdvice != nil))
+        if let found {
+            #expect(found.severity == .warning && found.position.line == 6 && found.position.column == 17)
+            #expect(found.text.contains("LD_LIBRARY_PATH") && found.text.contains("2.6.1"))
+        }
+    }
+
+    @Test func certificatesAreFoundBesideTheTopology() throws {
+        let files = try TopologyFiles([
+            "t.yaml": "name: x\n\(Self.topics)\nstages: {s: {from: a, to: b}}\nkafka: {bootstrap_servers: 'h:1', properties: {"
+                + "security.protocol: ssl, ssl.ca.location: tls/ca.pem, ssl.key.location: /absolute.key}}", "tls/ca.pem": "",
+        ])
+        let properties = try #require(files.load().plans.first?.kafka?.properties)
+        #expect(properties["ssl.ca.location"] == files.path("tls/ca.pem"))
+        #expect(properties["ssl.key.location"] == "/absolute.key")
     }
 
     @Test func aTopicNobodyWritesIsOnlyARemark() throws {

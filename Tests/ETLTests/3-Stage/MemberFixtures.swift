@@ -76,9 +76,9 @@ final class FaultyLog: Sendable {
 
 extension Plan {
     /// A plan with nothing in it but names and quick retries.
-    static func test(stages: [StagePlan] = [], extractors: [ExtractorPlan] = []) -> Plan {
+    static func test(stages: [StagePlan] = [], extractors: [ExtractorPlan] = [], commitIntervalMs: Int = 1) -> Plan {
         Plan(
-            name: "t", description: "", file: "t.yaml", commitIntervalMs: 1, memoryMB: 64, kafka: nil,
+            name: "t", description: "", file: "t.yaml", commitIntervalMs: commitIntervalMs, memoryMB: 64, kafka: nil,
             logging: LoggingPlan(level: .error, format: .text),
             retry: RetryPlan(initialMs: 1, maxMs: 5, multiplier: 2, fullJitter: true),
             deadLetter: DeadLetterPlan(maxRate: 1, window: 100, maxAttempts: 3), topics: [], lookups: [], extractors: extractors,

@@ -72,3 +72,20 @@ func recordsAreReadOnceWhereOnceIsEnough(_ stage: StagePlan, _ parts: Int) {
         try run(stage(lookup("message.x", as: "c", .keep), set(("r", "has(c.region)"))), #"{"x":"DE"}"#).text
             == #"{"x":"DE","r":true}"#)
 }
+
+/// What `validate` has made sure of, expressions after it are checked against, until a step changes the field.
+@Test(arguments: [
+    (stage(validate(field("a", .string)), check("message.a > 1")), ["expression.type"]),
+    (stage(check("message.a > 1"), validate(field("a", .string))), []),
+    (stage(validate(field("a", .integer)), check("message.a > 1 && message.a < 2.5")), []),
+    (stage(validate(field("a", .string)), check("message.a == 5")), ["expression.constant"]),
+    (stage(validate(field("a", .string)), set(("a", "1")), check("message.a > 1")), []),
+    (stage(validate(field("a", .string)), set(("a", "1")), validate(field("a", .number)), check("message.a > 1")), []),
+    (stage(validate(field("a.b", .string)), remove("a"), check("message.a.b > 1")), []),
+    (stage(validate(field("a", .boolean)), filter("message.a")), []),
+    (stage(validate(field("a", .string)), filter("message.a")), ["expression.type"]),
+    (stage(check("partition == 'x'")), ["expression.constant"]),
+])
+func expressionsAreCheckedAgainstWhatIsKnown(_ stage: StagePlan, _ codes: [String]) {
+    #expect(StageAnalysis(stage, columns: [:]).problems.map(\.code) == codes)
+}

@@ -1,0 +1,162 @@
+import Command
+import ETL
+import Log
+
+let replayLettersVerb = Verb(
+    command: Command(
+        name: "etl dlq replay",
+        summary: "sends dead letters back to the topic they came from, each exactly once",
+        options: LetterOptions.target + [
+            LetterOptions.filter,
+            Option(
+                "set", "FIELD=CEL", "mend the value: a dotted path and an expression over the same names; repeatable", repeats: true
+            ),
+            Option("to", "TOPIC", "send them here instead of where they came from"),
+            Option("rate", "N/s", "at most so many a second"),
+            Option("limit", "N", "stop after N"),
+            Option(
+                "dry-run", nil,
+                "write nothing: show what would go where, what --set changes, and whether the stage would pass it now"),
+            Option(
+                "until-end", nil, "stop at the end seen at the start (the default; what fails again meanwhile waits for the next)"),
+            CommonOptions.format,
+        ],
+        examples: [
+            "etl dlq replay --topology=topologies/orders.yaml --stage=validate --dry-run",
+            "etl dlq replay --topology=orders.yaml --stage=validate --where 'dlq.code == \"lookup.missing\"' --rate=100/s",
+            "etl dlq replay --topology=orders.yaml --stage=validate --where 'message.q < 0' --set 'q=-message.q'",
+            "etl dlq replay --topology=orders.yaml --stage=validate --parked",
+            "etl dlq replay --bootstrap=localhost:9092 --topic=connect-dlq",
+        ])
+) { arguments in
+    let json = try arguments.choice("format", of: ["text", "json"]) == "json"
+    let rate = try arguments.value("rate").map(recordsPerSecond)
+    let limit = try arguments.integer("limit", in: 1...1_000_000_000)
+    let target = try LetterTarget(arguments, replayLettersVerb.command)
+    if let extractor = target.extractor, arguments.value("to") == nil {
+        throw UsageError(
+            "\(extractor.name) is an extractor: its dead letters are rows as they stand in the files, which no stage can read. "
+                + "Mend the file, or make records of them: --to=TOPIC --set 'field=value.split(\",\")[0]' … (value: the row)")
+    }
+    if arguments.value("to") == target.topic { throw UsageError("--to=\(target.topic) is the topic they are read from") }
+    var plan = ReplayPlan(action: .replay, topic: target.topic)
+    plan.to = arguments.value("to")
+    plan.filter = arguments.value("where")
+    plan.sets = arguments.list("set")
+    plan.rate = rate
+    plan.limit = limit.map(Int64.init)
+    plan.maxAttempts = plan.parkedTopic == nil ? nil : target.session.plan.deadLetter.maxAttempts
+    plan.areRows = target.extractor != nil
+    if arguments.has("dry-run") { return try preview(plan, target, json: json) }
+    try perform(plan, target, archive: nil, json: json)
+}
+
+/// `100/s`, or a number alone.
+private func recordsPerSecond(_ text: String) throws(UsageError) -> Double {
+    let number = text.hasSuffix("/s") ? String(text.dropLast(2)) : text
+    guard let rate = Double(number), rate > 0, rate.isFinite else {
+        throw UsageError("--rate=\(text): write a number of records a second above 0, e.g. --rate=100/s")
+    }
+    return rate
+}
+
+/// Shows what a replay would do.
+private func preview(_ plan: ReplayPlan, _ target: LetterTarget, json: Bool) throws {
+    let reader = plan.to.flatMap { to in target.session.plan.stages.first { $0.from == to } } ?? target.stage
+    let lookups: LookupTables
+    do { lookups = try LookupTables.load(reader == nil ? [] : target.session.plan.lookups) } catch {
+        throw ETLError(.topology, code: error.code, error.message)
+    }
+    var preview = try LetterPreview(plan, program: try plan.program(), log: target.log, stage: reader, lookups: lookups)
+    var counts: [(name: String, count: Int64)] = []
+    var failure: LogError?
+    var looked = 0
+    var shown = 0
+    try target.pending().read(target.log) { record in
+        do throws(LogError) {
+            guard let outcome = try preview.look(at: record) else { return true }
+            looked += 1
+            let name = outcome.verdict.name
+            if let index = counts.firstIndex(where: { $0.name == name }) {
+                counts[index].count += 1
+            } else {
+                counts.append((name, 1))
+            }
+            if json {
+                writeAll(outcome.json + "\n", to: 1)
+            } else if shown < 50 {
+                shown += 1
+                writeAll(outcome.text, to: 1)
+            }
+        } catch {
+            failure = error
+            return false
+        }
+        return plan.limit.map { looked < $0 } ?? true
+    }
+    if let failure { throw failure }
+    if json { return }
+    if looked > shown { writeAll("… and \(grouped(Int64(looked - shown))) more\n", to: 1) }
+    let rows = counts.sorted { $0.count > $1.count }.map { "  \(grouped($0.count)) \($0.name)\n" }.joined()
+    writeAll("\(counted(Int64(looked), "dead letter")) of \(plan.topic); nothing was written or moved\n\(rows)", to: 1)
+}
+
+extension LetterPreview.Verdict {
+    /// For the summary.
+    fileprivate var name: String {
+        switch self {
+        case .passes: "would pass now"
+        case .dropped: "would be dropped by a filter"
+        case .fails(let code, let step, _): "would fail again: \(code)\(step.isEmpty ? "" : " \(step)")"
+        case .untried: "would be sent; no stage of the topology reads them there"
+        case .parked: "would be parked"
+        case .kept(let kept): "would stay: \(kept.code)"
+        }
+    }
+}
+
+extension LetterPreview.Outcome {
+    fileprivate var text: String {
+        var line = "\(place)\(to.map { " → \($0)" } ?? ""): \(verdict.name)"
+        switch verdict {
+        case .fails(_, _, let message): line += ": \(message)"
+        case .kept(let kept): line += ": \(kept.message)"
+        case .passes, .dropped, .untried, .parked: break
+        }
+        for change in changes {
+            if let before = change.before { line += "\n    - \(change.path): \(before)" }
+            line += "\n    + \(change.path): \(change.after)"
+        }
+        return line + "\n"
+    }
+
+    fileprivate var json: String {
+        var line = JSONLine()
+        line.add("place", place)
+        line.raw("to", to.map { "\"\($0)\"" } ?? "null")
+        switch verdict {
+        case .passes: line.add("verdict", "passes")
+        case .dropped: line.add("verdict", "dropped")
+        case .untried: line.add("verdict", "untried")
+        case .parked: line.add("verdict", "parked")
+        case .fails(let code, let step, let message):
+            line.add("verdict", "fails")
+            line.add("code", code)
+            line.add("step", step)
+            line.add("message", message)
+        case .kept(let kept):
+            line.add("verdict", "kept")
+            line.add("code", kept.code)
+            line.add("message", kept.message)
+        }
+        let changes = changes.map { change in
+            var line = JSONLine()
+            line.add("path", change.path)
+            line.raw("before", change.before ?? "null")
+            line.raw("after", change.after)
+            return line.json
+        }
+        line.raw("changes", "[\(changes.joined(separator: ","))]")
+        return line.json
+    }
+}

@@ -1,0 +1,253 @@
+import Foundation
+import Log
+import Synchronization
+import Testing
+
+@testable import ETL
+
+/// The real loop over the in-memory log: what goes where, what stays, and that faults lose and double nothing.
+@Suite(.serialized) struct ReplayMemberTests {
+    @Test func lettersGoBackWhereTheyCameFrom() throws {
+        let log = try letterLog()
+        let given = [letter("a", #"{"q":1}"#), letter("b", nil, attempt: 2), letter("c", "{", partition: 1)]
+        try put(given, in: "t.s.dlq", of: log)
+        let summary = try replay(replayPlan(), on: log)
+        #expect(summary.replayed == 3 && summary.parked == 0 && summary.kept == 0)
+        let back = try letters(in: "in", of: log)
+        #expect(back.map(\.key) == ["a", "b", "c"] && back.map(\.value) == given.map(\.value))
+        #expect(back.map(\.partition) == [0, 0, 1], "in the partition it was in")
+        #expect(back.allSatisfy { $0.own.map(\.name) == ["trace", "trace"] && $0.own.map(\.value) == [[97], [98]] })
+        #expect(back.map { $0.header("etl.dlq.attempt") } == ["2", "3", "2"])
+        #expect(back.allSatisfy { $0.header("etl.dlq.first_failed_at") == "2026-01-02T03:04:05.678Z" && $0.headers.count == 6 })
+        #expect(try pending(of: log).isEmpty)
+        #expect(try replay(replayPlan(), on: log).replayed == 0, "once")
+    }
+
+    /// What `--where` isn't true of stays a dead letter, byte for byte, and only once.
+    @Test func whatIsNotMeantStays() throws {
+        let log = try letterLog()
+        let given =
+            (0..<10).map { letter("k\($0)", "{\"n\":\($0)}", partition: Int32($0 % 2)) }
+            + [letter("array", "[1]"), letter("last", #"{"n":100}"#)]
+        try put(given, in: "t.s.dlq", of: log)
+        let summary = try replay(replayPlan { $0.filter = "message.n < 5 && message.n != 2" }, on: log)
+        #expect(try letters(in: "in", of: log).map(\.key) == ["k0", "k4", "k1", "k3"])
+        #expect(summary.replayed == 4)
+        #expect(summary.reasons.map { "\($0.kept.code) \($0.count)" } == ["where.unmatched 7", "where.failed 1"])
+        let left = try pending(of: log)
+        #expect(left.map(\.key).sorted { ($0 ?? "") < ($1 ?? "") } == ["array", "k2", "k5", "k6", "k7", "k8", "k9", "last"])
+        for stays in left { #expect(given.contains(stays), "as it was") }
+        // Behind the last one meant (k4, k3) nothing was written again: 12 letters, of which only k2 came a second time.
+        #expect(try letters(in: "t.s.dlq", of: log).count == 13)
+        // None meant: nothing is written at all.
+        let before = try log.writtenOffsets(topic: "t.s.dlq")
+        #expect(try replay(replayPlan { $0.filter = "message.n == -1" }, on: log).kept == 8)
+        #expect(try log.writtenOffsets(topic: "t.s.dlq") == before)
+        #expect(try replay(replayPlan(), on: log).replayed == 8)
+        #expect(try letters(in: "in", of: log).count == 12)
+    }
+
+    static let kept: [(String, TestLetter, @Sendable (inout ReplayPlan) -> Void, String)] = [
+        ("no headers", TestLetter("k", "{}"), { _ in }, "replay.no_topic"),
+        ("headers that are no UTF-8", TestLetter("k", "{}", [("etl.dlq.code", "\u{fffd}")]), { _ in }, "replay.no_topic"),
+        ("topic gone", letter("k", "{}", topic: "gone"), { _ in }, "replay.topic_missing"),
+        ("a name that can't be", letter("k", "{}", topic: "a/b c"), { _ in }, "replay.topic_missing"),
+        ("back into itself", letter("k", "{}", topic: "t.s.dlq"), { _ in }, "replay.same_topic"),
+        ("can't be mended", letter("k", "{"), { $0.sets = ["x=1"] }, "set.not_object"),
+        ("can't be computed", letter("k", "{}"), { $0.sets = ["x=message.y"] }, "set.failed"),
+        ("filter fails", letter("k", "{}"), { $0.filter = "message.y == 1" }, "where.failed"),
+        ("--to is missing", letter("k", "{}"), { $0.to = "gone" }, "replay.topic_missing"),
+    ]
+
+    @Test(arguments: kept.indices) func whatCannotBeReplayedStaysWithItsReason(_ index: Int) throws {
+        let (name, bad, change, code) = Self.kept[index]
+        let log = try letterLog()
+        try put([letter("good", #"{"y":1}"#), bad, letter("good", #"{"y":1}"#)], in: "t.s.dlq", of: log)
+        let summary = try replay(replayPlan("t.s.dlq", change), on: log)
+        let goes = name == "--to is missing" ? 0 : 2
+        #expect(summary.replayed == Int64(goes), "\(name)")
+        #expect(summary.reasons.map { "\($0.kept.code) \($0.count)" } == ["\(code) \(3 - goes)"], "\(name)")
+        #expect(
+            summary.reasons.first?.place.hasPrefix("t.s.dlq[0]@") == true && summary.reasons.first?.kept.message.isEmpty == false)
+        #expect(try letters(in: "in", of: log).count == goes)
+        #expect(try pending(of: log).filter { $0 == bad }.count == 1, "\(name): as it was, once")
+    }
+
+    @Test func partsOfTheWay() throws {
+        let log = try letterLog()
+        try put([letter("a", #"{"q":-1}"#), letter("b", #"{"q":-2}"#), letter("c", #"{"q":-3}"#)], in: "t.s.dlq", of: log)
+        var plan = replayPlan { ($0.to, $0.limit, $0.sets) = ("other", 2, ["q=-message.q"]) }
+        #expect(try replay(plan, on: log).replayed == 2)
+        #expect(try letters(in: "other", of: log).map(\.text).sorted() == [#"{"q":1}"#, #"{"q":2}"#])
+        #expect(try letters(in: "other", of: log).allSatisfy { $0.partition == Partitioner.partition(of: $0.key ?? "", count: 2) })
+        #expect(try pending(of: log).map(\.key) == ["c"])
+        plan.limit = nil
+        #expect(try replay(plan, on: log).replayed == 1)
+        #expect(try letters(in: "in", of: log).isEmpty)
+    }
+
+    @Test func replayedTooOftenTheyAreParked() throws {
+        let log = try letterLog()
+        let given = [letter("twice", "{}", attempt: 3), letter("often", "{}", attempt: 4), letter("more", "{}", attempt: 9)]
+        try put(given, in: "t.s.dlq", of: log)
+        let summary = try replay(replayPlan(), on: log)
+        #expect(summary.replayed == 1 && summary.parked == 2)
+        #expect(try letters(in: "t.s.parked", of: log) == Array(given[1...]), "as they were")
+        // They can be taken back.
+        #expect(
+            ReplayPlan.group(of: "t.s.parked") == "etl.t.s.parked.replay" && ReplayPlan.group(of: "t.s.dlq") == "etl.t.s.replay")
+        #expect(try replay(replayPlan("t.s.parked") { $0.maxAttempts = nil }, on: log).replayed == 2)
+        #expect(try letters(in: "in", of: log).map { $0.header("etl.dlq.attempt") } == ["4", "5", "10"])
+        #expect(try pending(in: "t.s.parked", of: log).isEmpty)
+    }
+
+    @Test func withoutAParkedTopicTheyStay() throws {
+        let log = try letterLog(without: "t.s.parked")
+        try put([letter("often", "{}", attempt: 4)], in: "t.s.dlq", of: log)
+        #expect(try replay(replayPlan(), on: log).reasons.map(\.kept.code) == ["replay.parked_missing"])
+        #expect(try pending(of: log).count == 1)
+    }
+
+    @Test func discardedTheyAreInTheArchiveFirst() throws {
+        let log = try letterLog()
+        var binary = letter("b", nil)
+        binary.value = [0xff, 0]
+        binary.headers.append(TestLetter.Header(name: "none", value: nil))
+        try put([letter("a", "{\"q\":\"ä\\n\"}"), binary, letter("c", nil)], in: "t.s.dlq", of: log)
+        let path = NSTemporaryDirectory() + "/etl-archive.\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var plan = ReplayPlan(action: .discard, topic: "t.s.dlq")
+        plan.filter = "key != 'c'"
+        let summary = try replay(plan, on: log, archive: try DeadLetterArchive(path: path))
+        #expect(summary.discarded == 2 && summary.kept == 1)
+        #expect(try pending(of: log).map(\.key) == ["c"])
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
+            try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:]
+        }
+        try #require(lines.count == 2)
+        #expect(
+            lines[0]["key"] as? String == "a" && lines[0]["value"] as? String == "{\"q\":\"ä\\n\"}"
+                && lines[0]["offset"] as? Int == 0)
+        #expect(lines[1]["value_base64"] as? String == "/wA=" && lines[1]["value"] == nil)
+        #expect(((lines[1]["headers"] as? [[String: Any]])?.last?["value"] as? NSNull) != nil)
+        #expect(((lines[1]["headers"] as? [[String: Any]])?.first?["value"] as? String) == "a")
+    }
+
+    /// Each action fails once or several times, in each way there is; a replay that was fenced is started again.
+    @Test(arguments: Fault.all([.begin, .send, .sendOffsets, .commit, .abort]))
+    func faultsLoseAndDoubleNothing(_ fault: Fault) throws {
+        let faulty = FaultyLog()
+        // What makes the member abort, so that an abort can fail.
+        let faults = fault.action == .abort ? [fault, Fault(action: .commit, kind: .abortable, at: 2, times: 3)] : [fault]
+        let log = try letterLog(faulty.make(faults))
+        defer { faulty.release() }
+        let given = (0..<300).map { letter("k\($0)", "{\"n\":\($0)}", attempt: $0 % 7 == 0 ? 9 : 1, partition: Int32($0 % 2)) }
+        try put(given, in: "t.s.dlq", of: log)
+        let plan = replayPlan { $0.filter = "message.n % 5 != 0" }
+        var runs = 0
+        while true {
+            do {
+                try replay(plan, on: log)
+                break
+            } catch let error as ETLError where error.code == "replay.fenced" {
+                runs += 1
+                try #require(runs < 5)
+            }
+        }
+        #expect(faulty.hits.load(ordering: .relaxed) > 0 || fault.at > 1 || fault.action == .abort, "the fault happened")
+        let back = try letters(in: "in", of: log).map(\.key)
+        let parked = try letters(in: "t.s.parked", of: log).map(\.key)
+        let left = try pending(of: log).map(\.key)
+        let numbers = Array(0..<300)
+        func keys(_ numbers: [Int]) -> Set<String?> { Set(numbers.map { "k\($0)" }) }
+        #expect(
+            back.count == Set(back).count && parked.count == Set(parked).count && left.count == Set(left).count, "nothing twice")
+        #expect(Set(back) == keys(numbers.filter { $0 % 5 != 0 && $0 % 7 != 0 }))
+        #expect(Set(parked) == keys(numbers.filter { $0 % 5 != 0 && $0 % 7 == 0 }))
+        #expect(Set(left) == keys(numbers.filter { $0 % 5 == 0 }))
+    }
+
+    /// The earlier of two ends, having done nothing the later one does again.
+    @Test func aSecondRunTakesOver() throws {
+        let log = try letterLog()
+        try put((0..<2000).map { letter("k\($0)", "{}") }, in: "t.s.dlq", of: log)
+        let started = Atomic<Bool>(false)
+        let error = #expect(throws: ETLError.self) {
+            try replay(replayPlan { $0.sets = ["n=1"] }, on: log) { summary in
+                guard summary.replayed > 0, !started.exchange(true, ordering: .relaxed) else { return }
+                let second = try? replay(replayPlan { $0.sets = ["n=2"] }, on: log)
+                #expect((second?.replayed ?? 0) > 0)
+            }
+        }
+        #expect(error?.code == "replay.fenced")
+        let back = try letters(in: "in", of: log)
+        #expect(back.count == 2000 && Set(back.map(\.key)).count == 2000)
+        #expect(Set(back.map(\.text)) == [#"{"n":1}"#, #"{"n":2}"#], "each did its part")
+    }
+
+    /// Nor does one that had its turn while the earlier one took note of a topic it hadn't met.
+    @Test func aSecondRunBetweenTwoProducers() throws {
+        let log = try letterLog()
+        try put((0..<100).map { letter("k\($0)", "{}") }, in: "t.s.dlq", of: log)
+        let started = Atomic<Bool>(false)
+        let error = #expect(throws: ETLError.self) {
+            try replay(replayPlan(), on: log) { _ in
+                guard !started.exchange(true, ordering: .relaxed) else { return }
+                #expect((try? replay(replayPlan(), on: log))?.replayed == 100)
+            }
+        }
+        #expect(error?.code == "replay.fenced")
+        #expect(try letters(in: "in", of: log).count == 100)
+    }
+
+    /// A clock that only waiting moves on.
+    final class StepClock: Clock {
+        let time = Mutex<Int64>(0)
+        func nowMs() -> Int64 { time.withLock { $0 } }
+        func wait(ms: Int64) { time.withLock { $0 += max(ms, 1) } }
+    }
+
+    @Test func theRateIsKept() throws {
+        let log = try letterLog()
+        try put((0..<50).map { letter("k\($0)", "{}") }, in: "t.s.dlq", of: log)
+        let clock = StepClock()
+        let seen = Mutex<[(ms: Int64, count: Int64)]>([])
+        let summary = try replay(replayPlan { $0.rate = 10 }, on: log, clock: clock) { summary in
+            seen.withLock { $0.append((clock.nowMs(), summary.replayed)) }
+        }
+        #expect(summary.replayed == 50 && clock.nowMs() >= 4900 && clock.nowMs() < 5100)
+        for moment in seen.withLock({ $0 }) { #expect(moment.count <= moment.ms / 100 + 1) }
+        #expect(seen.withLock { $0.count } > 20, "what waits for its turn doesn't keep back what was sent")
+    }
+
+    /// Asked to stop, it commits what it has; started again it goes on there.
+    @Test func stoppedItGoesOnWhereItWas() throws {
+        let log = try letterLog()
+        try put((0..<2000).map { letter("k\($0)", "{}") }, in: "t.s.dlq", of: log)
+        let control = Control()
+        let first = try replay(replayPlan { $0.rate = 1_000_000 }, on: log, control: control) { _ in control.requestStop() }
+        #expect(first.replayed > 0)
+        let second = try replay(replayPlan(), on: log)
+        #expect(first.replayed + second.replayed == 2000)
+        #expect(Set(try letters(in: "in", of: log).map(\.key)).count == 2000)
+    }
+
+    /// A topic that was deleted and made again must not be skipped up to where the old one was.
+    @Test func aPositionBeyondTheEndIsSaid() throws {
+        let log = try letterLog()
+        try put((0..<5).map { letter("k\($0)", "{}") }, in: "t.s.dlq", of: log)
+        let producer = try log.makeProducer(ProducerOptions(topics: [], transactionalId: "x"))
+        try producer.begin()
+        try producer.sendOffsets([PartitionOffset(partition: 0, offset: 100)], group: "etl.t.s.replay", topic: "t.s.dlq")
+        try producer.commit()
+        let error = #expect(throws: ETLError.self) { try replay(replayPlan(), on: log) }
+        #expect(error?.code == "replay.position" && error?.message.contains("100") == true)
+    }
+}
+
+extension Partitioner {
+    fileprivate static func partition(of key: String, count: Int32) -> Int32 {
+        var key = key
+        return key.withUTF8 { partition(of: UnsafeRawBufferPointer($0), count: count) }
+    }
+}
