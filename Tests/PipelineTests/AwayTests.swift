@@ -1,4 +1,5 @@
 import Foundation
+import Kafka
 import Log
 import Postgres
 import TestServices
@@ -113,6 +114,7 @@ import Testing
         #expect(stage.isRunning)
 
         if isCrash { try broker.restart() } else { try broker.resume() }
+        try pipeline.wait("the broker answers", seconds: 60) { (try? pipeline.kafka.offsets(topic: "\(pipeline.name).in")) != nil }
         try pipeline.send(numbers(20_000..<21_000), to: "in")
         try pipeline.wait("it is ready again: \(curl("\(http)/health/ready").body) \(stage.errors.suffix(3000))", seconds: 90) { curl("\(http)/health/ready").status == 200 }
         stage.terminate()
