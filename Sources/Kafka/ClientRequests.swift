@@ -104,9 +104,11 @@ extension Client {
     func noticeRecovery() {
         let wasConnected = voice.isConnected
         guard voice.lastError != nil || !wasConnected || isDoubtful, nextProbe.isOver else { return }
-        nextProbe = Deadline(1000)
+        defer { nextProbe = Deadline(1000) }
         var metadata: UnsafePointer<rd_kafka_metadata>?
-        let error = rd_kafka_metadata(handle, 0, nil, &metadata, wasConnected && isDoubtful ? 1000 : 100)
+        // A broker answers a connection's requests in their order: this one waits for a fetch that waits for records
+        // (fetch.wait.max.ms, 500 by default).
+        let error = rd_kafka_metadata(handle, 0, nil, &metadata, 1000)
         guard error.rawValue == 0 else {
             let (kind, _) = KafkaErrors.classify(error)
             if wasConnected, isDoubtful, kind == .retriable {

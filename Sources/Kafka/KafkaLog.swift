@@ -69,6 +69,10 @@ public final class KafkaLog: RecordLog {
         result.tune("log.connection.close", false)  // idle connections are closed by brokers all the time
         result.tune("socket.keepalive.enable", true)
         result.tune("reconnect.backoff.max.ms", 2000)
+        // From 2.11.0 on, librdkafka forgets the brokers it knew when all are away, and starts again from the bootstrap servers.
+        // Requests to a group's coordinator then go to one it forgot and are never answered: 2.16.1's
+        // rd_kafka_send_offsets_to_transaction doesn't return any more after an outage of some 30 s.
+        result.tune("metadata.recovery.strategy", "none")
         return result
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Kafka
 import Log
 import Postgres
 import TestServices
@@ -113,8 +114,9 @@ import Testing
         #expect(stage.isRunning)
 
         if isCrash { try broker.restart() } else { try broker.resume() }
+        try pipeline.wait("the broker answers", seconds: 60) { (try? pipeline.kafka.offsets(topic: "\(pipeline.name).in")) != nil }
         try pipeline.send(numbers(20_000..<21_000), to: "in")
-        try pipeline.wait("it is ready again: \(curl("\(http)/health/ready").body)", seconds: 150) { curl("\(http)/health/ready").status == 200 }
+        try pipeline.wait("it is ready again: \(curl("\(http)/health/ready").body) \(stage.errors.suffix(3000))", seconds: 150) { curl("\(http)/health/ready").status == 200 }
         stage.terminate()
         #expect(try stage.wait() == 0, "\(stage.errors.suffix(2000))")
         #expect(try pipeline.stage("pass", "--until-end", url: "postgres://nobody@localhost/x").wait(seconds: 90) == 0)

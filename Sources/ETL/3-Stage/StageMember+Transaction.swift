@@ -88,34 +88,33 @@ extension StageMember {
         context.control.shouldStop && error.kind != .abortable && (attempts > 3 || context.clock.nowMs() - sinceMs > 5000)
     }
 
-    /// Waits between tries of what Kafka is away for, longer once its circuit is open. Nothing is read meanwhile, but polling goes
-    /// on, so that the group sees a living member.
+    /// Waits between tries of what Kafka is away for, longer once its circuit is open. Nothing is read meanwhile. The client's
+    /// heartbeats keep the member in its group, and a poll now and then, since a member that doesn't poll counts as dead after
+    /// `max.poll.interval.ms`. Not more often: a poll that brings partitions waits for their pending offsets, which may be those of
+    /// the very transaction that is to be ended here.
     func awaitKafka(ms: Int64, polling: Bool = true) {
         var ms = ms
         let state = machine.state
         repeat {
-            if isInCallback || clients == nil || !polling { context.pause(ms: ms) } else { keepMembership(ms: ms) }
+            context.pause(ms: ms)
+            if polling, !isInCallback, context.clock.nowMs() - lastPollMs >= Self.pollIntervalMs { keepMembership() }
             guard !context.control.shouldStop, machine.state == state else { return }
             guard !isInCallback, case .wait(let left) = context.telemetry.kafka.permit(nowMs: context.clock.nowMs()) else { return }
             ms = min(left, 1000)
         } while true
     }
 
-    private func keepMembership(ms: Int64) {
+    /// A fifth of the default of `max.poll.interval.ms`.
+    private static var pollIntervalMs: Int64 { 60_000 }
+
+    private func keepMembership() {
         guard let consumer = clients?.consumer else { return }
-        let endMs = context.clock.nowMs() + max(ms, 1)
-        let state = machine.state
+        lastPollMs = context.clock.nowMs()
         do {
-            repeat {
-                // Each time, for a poll may bring other partitions.
-                try pauses.pauseAll(consumer, positions)
-                let batch = try consumer.poll(
-                    timeoutMs: Int32(clamping: min(max(endMs - context.clock.nowMs(), 1), 100)), maxRecords: 1)
-                pauses.drop(batch, &positions)
-            } while context.clock.nowMs() < endMs && !context.control.shouldStop && machine.state == state
+            try pauses.pauseAll(consumer, positions)
+            pauses.drop(try consumer.poll(timeoutMs: 50, maxRecords: 1), &positions)
         } catch {
             if error.kind != .retriable { pollError = pollError ?? error }
-            context.pause(ms: endMs - context.clock.nowMs())
         }
     }
 

@@ -32,6 +32,7 @@ package final class StageMember: AssignmentListener {
     private var watch = GroupWatch()
     /// Whether too many of a partition's last records failed.
     var windows: PartitionFailures
+    var lastPollMs: Int64 = 0
     /// What a poll threw that was made only to stay in the group.
     var pollError: LogError?
     var phases: PhaseClock
@@ -104,6 +105,7 @@ package final class StageMember: AssignmentListener {
                 pollError = nil
                 throw error
             }
+            lastPollMs = context.clock.nowMs()
             let batch = try clients?.consumer.poll(timeoutMs: waitMs, maxRecords: 5000) ?? nothing
             if let callbackFailure { throw callbackFailure }
             watch.look(at: clients?.consumer, foundRecords: !batch.records.isEmpty, context)

@@ -177,7 +177,7 @@ import Testing
         let delivery = action == .commitOffsets ? Delivery.atLeastOnce : .exactlyOnce
         let fixture = try Fixture(
             delivery, partitions: 2, letters: DeadLetterPlan(maxRate: 1, window: 10, maxAttempts: 1),
-            faults: [Fault(action: action, kind: .retriable, at: 1, times: 9)], breaker: CircuitBreakerPlan(failures: 3, openMs: 10))
+            faults: [Fault(action: action, kind: .retriable, at: 1, times: 9)], breaker: CircuitBreakerPlan(failures: 3, openMs: 40_000))
         try fixture.write(Self.good(300), partition: 0)
         try fixture.write(Self.good(100) + Self.bad(10), partition: 1)
         let polls = Atomic<Int>(0)
