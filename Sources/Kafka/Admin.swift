@@ -26,9 +26,7 @@ extension KafkaLog {
     private func ranges(_ topic: String, committed: Bool) throws(LogError) -> [PartitionRange] {
         let client = try inquirer(committed: committed)
         guard let description = try client.describe(topic, timeoutMs: connectTimeoutMs) else { throw missing(topic) }
-        return try (0..<description.partitions).map { partition throws(LogError) in
-            try client.range(topic: topic, partition: partition, timeoutMs: 30_000)
-        }
+        return try client.ranges(topic: topic, partitions: description.partitions, timeoutMs: 30_000)
     }
 
     public func committedOffsets(group: String, topic: String) throws(LogError) -> [Int64?] {
@@ -131,16 +129,29 @@ extension KafkaLog {
 }
 
 extension Client {
-    /// First offset and end (ListOffsets as a read-committed client asks it answers with the last stable offset).
-    func range(topic: String, partition: Int32, timeoutMs: Int64) throws(LogError) -> PartitionRange {
+    /// First offset and end of each partition (ListOffsets as a read-committed client asks it answers with the last stable offset).
+    /// One request for all partitions of a broker.
+    func ranges(topic: String, partitions: Int32, timeoutMs: Int64) throws(LogError) -> [PartitionRange] {
         let deadline = Deadline(timeoutMs)
+        let first = try listOffsets(topic, partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), deadline)
+        let end = try listOffsets(topic, partitions, at: Int64(RD_KAFKA_OFFSET_END), deadline)
+        return (0..<partitions).map { PartitionRange(partition: $0, first: first[Int($0)], end: end[Int($0)]) }
+    }
+
+    /// In the order of partitions. `time` goes into the request as it is: a timestamp, or what the protocol has for both ends.
+    private func listOffsets(_ topic: String, _ partitions: Int32, at time: Int64, _ deadline: Deadline) throws(LogError) -> [Int64]
+    {
+        if partitions == 0 { return [] }
         while true {
-            var first: Int64 = 0
-            var end: Int64 = 0
-            let error = rd_kafka_query_watermark_offsets(handle, topic, partition, &first, &end, deadline.slice(5000))
-            if error.rawValue == 0 { return PartitionRange(partition: partition, first: first, end: end) }
-            let failure = KafkaErrors.error(
-                error, "asking for the offsets of topic \(topic), partition \(partition)", rights(topic: topic))
+            let list = PartitionList(topic: topic, (0..<partitions).map { PartitionOffset(partition: $0, offset: time) })
+            let error = rd_kafka_offsets_for_times(handle, list.pointer, deadline.slice(5000))
+            let offsets = list.elements.map(\.offset)
+            if error.rawValue == 0, list.firstError == nil, offsets.allSatisfy({ $0 >= 0 }) { return offsets }
+            // An answer that leaves a partition out is none.
+            let whole = error.rawValue == 0 ? RD_KAFKA_RESP_ERR__TIMED_OUT : error
+            let (cause, partition) = list.firstError ?? (whole, -1)
+            let place = partition < 0 ? "" : ", partition \(partition)"
+            let failure = KafkaErrors.error(cause, "asking for the offsets of topic \(topic)\(place)", rights(topic: topic))
             if failure.kind != .retriable || deadline.isOver { throw failure }
             pause(ms: 50)
         }

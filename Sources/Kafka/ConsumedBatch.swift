@@ -19,6 +19,8 @@ struct ConsumedBatch: ~Copyable {
     private var partitionCapacity: Int32 = 64
     /// Messages with an error that isn't the end of a partition.
     private(set) var errors = 0
+    /// Of keys and values of the records.
+    private(set) var bytes = 0
     /// Records of partitions that weren't assigned.
     private(set) var dropped = 0
 
@@ -47,6 +49,7 @@ struct ConsumedBatch: ~Copyable {
         recordCount = 0
         endCount = 0
         errors = 0
+        bytes = 0
         arena.reset()
     }
 
@@ -104,6 +107,7 @@ struct ConsumedBatch: ~Copyable {
                 headers: etl_has_no_headers(message) != 0 ? UnsafeBufferPointer(start: nil, count: 0) : headers(of: message),
                 partition: partition, offset: message.pointee.offset, timestamp: rd_kafka_message_timestamp(message, nil))
             recordCount += 1
+            bytes &+= message.pointee.key_len &+ message.pointee.len
         }
     }
 

@@ -12,6 +12,7 @@ public final class KafkaConsumer: LogConsumer {
     private let listener: any AssignmentListener
     private var queue: OpaquePointer?
     var batch: ConsumedBatch
+    private var wakeup: FetchWakeup
     /// Partitions that are ours, in the order they came.
     private(set) var assigned: [Int32] = []
     private var paused: Set<Int32> = []
@@ -33,6 +34,7 @@ public final class KafkaConsumer: LogConsumer {
         listener = options.listener
         let properties = try log.consumerConfiguration(
             clientId: options.clientId, memoryBytes: options.memoryBytes, patienceMs: options.patienceMs, group: options.group)
+        wakeup = FetchWakeup(properties)
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         queue = rd_kafka_queue_get_consumer(client.handle)
         batch = ConsumedBatch()
@@ -70,17 +72,22 @@ public final class KafkaConsumer: LogConsumer {
         batch.reserve(limit)
         while true {
             try answerRebalances()
-            if let first = etl_wait(client.handle, client.state, Int32(deadline.remainingMs)) {
+            if let first = etl_wait(client.handle, client.state, wakeup.waitMs(atMost: Int32(deadline.remainingMs))) {
                 batch.add(first)
                 batch.fill(queue, limit: limit, timeoutMs: isBusy ? Self.busyWaitMs : 0)
                 break
             }
-            if client.state.pointee.rebalance_count == 0, deadline.isOver { break }
+            if client.state.pointee.rebalance_count > 0 { continue }
+            if wakeup.isDue() { client.wakeFetching(topic: topic, assigned) }
+            if deadline.isOver { break }
         }
         // Lost partitions may be another's already: nothing of them goes out. Other changes wait until this batch is done with.
         if client.state.pointee.rebalance_count > 0, client.hasLostAssignment { try answerRebalances() }
         batch.convert()
         isBusy = batch.records.count >= Self.busyRecords
+        if wakeup.isDue(waiting: rd_kafka_queue_length(queue), bytes: batch.bytes, records: batch.records.count) {
+            client.wakeFetching(topic: topic, assigned)
+        }
         if batch.errors > 0 { sortErrors() }
         if batch.records.count > 0 || batch.ends.count > 0 {
             // They may have been fetched before, and librdkafka says only once that the brokers are gone: to be looked at again.
@@ -186,6 +193,7 @@ public final class KafkaConsumer: LogConsumer {
             if error.rawValue != 0 { throw KafkaErrors.error(error, what) }
         }
         assigned += partitions
+        wakeup.moved()
         isMember = true
         batch.setAssigned(assigned)
     }
@@ -234,6 +242,7 @@ public final class KafkaConsumer: LogConsumer {
             throw KafkaErrors.error(error, "moving to another offset of topic \(topic), partition \(partition)")
         }
         for at in positions { starts[at.partition] = at.offset }
+        wakeup.moved()
     }
 
     /// Assigns partitions anew at other offsets.
@@ -280,6 +289,7 @@ public final class KafkaConsumer: LogConsumer {
         let error = rd_kafka_resume_partitions(client.handle, list.pointer)
         if error.rawValue != 0 { throw KafkaErrors.error(error, "resuming partitions \(ours) of topic \(topic)") }
         paused.subtract(ours)
+        wakeup.moved()
     }
 
     // MARK: Offsets

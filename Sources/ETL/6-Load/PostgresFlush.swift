@@ -13,12 +13,14 @@ extension PostgresSink {
     ///   - offsets: one for each partition of which the batch has records, also rejected ones.
     ///   - rejected: what `append` rejected since the last `reset`; kept in `etl_offsets` with the batch.
     public mutating func flush(offsets: [SinkOffset], rejected: [RejectedRecord]) throws(SinkError) -> [RefusedRow] {
+        try checkStream()
         let (connection, statements) = try connected()
         let name = batch ?? Self.newBatchName()
         batch = name
         let moving = statements.offsets.move(offsets, rejected: rejected, batch: name)
         do {
             do {
+                defer { stream.reset() }
                 if try write(moving, offsets.count, statements, connection) { return [] }
                 return try settle(offsets, name, statements, connection)
             } catch let error as PostgresError where error.kind == .data && rows > 0 {
@@ -31,20 +33,29 @@ extension PostgresSink {
         }
     }
 
-    /// The whole batch at once. False: some partition's offset isn't what was expected; nothing is written.
+    static let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;"
+
+    /// The whole batch, or what was not sent of it while it was filled. False: some partition's offset isn't what was expected; nothing is written.
     private func write(
-        _ moving: String, _ partitions: Int, _ statements: LoadStatements,
-        _ connection: Connection
+        _ moving: String, _ partitions: Int, _ statements: LoadStatements, _ connection: Connection
     ) throws(PostgresError) -> Bool {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;" + moving
-        if rows == 0 {
-            guard try Self.moved(connection.execute(begin)) == partitions else {
+        if let failure = stream.failure { throw failure }
+        if stream.isOpen {
+            try connection.sendCopy(buffer.bytes(stream.sent..<buffer.count))
+            try connection.sendCopy(Self.trailer)
+            try connection.endCopy()
+            guard try Self.moved(connection.execute(moving)) == partitions else {
+                rollBack(connection)
+                return false
+            }
+        } else if rows == 0 {
+            guard try Self.moved(connection.execute(Self.begin + moving)) == partitions else {
                 rollBack(connection)
                 return false
             }
         } else {
             // The offsets first: a loader that comes too late learns it before it sends a row.
-            guard try Self.moved(connection.beginCopy(begin + statements.copy)) == partitions else {
+            guard try Self.moved(connection.beginCopy(Self.begin + moving + statements.copy)) == partitions else {
                 try connection.cancelCopy()
                 rollBack(connection)
                 return false
@@ -76,7 +87,7 @@ extension PostgresSink {
     }
 
     /// Signature, flags, length of the extension.
-    private static var header: [UInt8] { Array("PGCOPY\n".utf8) + [0xff, 0x0d, 0x0a, 0] + [UInt8](repeating: 0, count: 8) }
+    static var header: [UInt8] { Array("PGCOPY\n".utf8) + [0xff, 0x0d, 0x0a, 0] + [UInt8](repeating: 0, count: 8) }
     private static var trailer: [UInt8] { [0xff, 0xff] }
 
     /// No offset moved as expected: either this very batch is in already (its COMMIT's answer was lost), or another loader has

@@ -8,7 +8,7 @@ extension PostgresSink {
         _ moving: String, _ offsets: [SinkOffset], _ rejected: [RejectedRecord], _ name: String,
         first: PostgresError, _ statements: LoadStatements, _ connection: Connection
     ) throws -> [RefusedRow] {
-        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;" + moving + "SET CONSTRAINTS ALL IMMEDIATE"
+        let begin = Self.begin + moving + "SET CONSTRAINTS ALL IMMEDIATE"
         guard try Self.moved(connection.execute(begin)) == offsets.count else {
             rollBack(connection)
             return try settle(offsets, name, statements, connection)

@@ -18,6 +18,7 @@ public struct PostgresSink: ~Copyable, RowSink {
     var buffered = BufferedRows()
     /// Names the batch that is buffered, from its first flush to `reset`.
     var batch: String?
+    var stream = CopyStream()
 
     /// - Parameters:
     ///   - group: the stage's consumer group, under which offsets are kept.
@@ -45,7 +46,7 @@ public struct PostgresSink: ~Copyable, RowSink {
     ///
     /// A session of its own is needed: behind a pooler, pool by session, for upsert stages rows in a temporary table.
     public mutating func connect() throws(SinkError) {
-        connection = nil
+        disconnect()
         let new: Connection
         do {
             new = try Connection(url: plan.url, applicationName: group, answerTimeoutMs: answerTimeoutMs)
@@ -57,6 +58,7 @@ public struct PostgresSink: ~Copyable, RowSink {
         do {
             try made.offsets.create(new)
             if let staging = made.createStaging { try new.execute(staging) }
+            stream.isAllowed = try canStream(new)
         } catch { throw SinkError(error, doing: "Failed to prepare loading into table \(found.table)") }
         connection = new
         statements = made
@@ -73,7 +75,10 @@ public struct PostgresSink: ~Copyable, RowSink {
     }
 
     /// Gives the connection up. What is buffered stays.
-    public mutating func disconnect() { connection = nil }
+    public mutating func disconnect() {
+        connection = nil
+        stream.reset()
+    }
 
     private var extraFields: RowEncoder.ExtraFields {
         if plan.extraColumn != nil { return .column }
@@ -82,6 +87,7 @@ public struct PostgresSink: ~Copyable, RowSink {
 
     /// Where each of these partitions goes on, in their order.
     public mutating func positions(of partitions: [Int32]) throws(SinkError) -> [SinkPosition] {
+        abandonStream()
         let (connection, statements) = try connected()
         do {
             let rows = try statements.offsets.read(partitions, connection)
@@ -100,12 +106,14 @@ public struct PostgresSink: ~Copyable, RowSink {
         }
     }
 
-    /// Converts the record to a row and keeps a copy of it, or rejects it. `connect` must have succeeded once.
+    /// Converts the record to a row and keeps a copy of it, or rejects it. `connect` must have succeeded once. Now and then it sends
+    /// what has come together to the server; what goes wrong there, `flush` says.
     public mutating func append(_ record: LogRecord) -> AppendOutcome {
         let start = buffer.count
         let refusal = encoder.append(record.value, row: buffered.count, to: &buffer)
         guard refusal.reason == .none else { return .rejected(describe(refusal, record)) }
         buffered.append(record, start: start)
+        if buffer.count &- stream.sent >= CopyStream.pieceBytes { streamPiece() }
         return .accepted
     }
 
@@ -119,6 +127,7 @@ public struct PostgresSink: ~Copyable, RowSink {
 
     /// Forgets the batch, flushed or not.
     public mutating func reset() {
+        abandonStream()
         buffer.truncate(to: 0)
         buffered.reset()
         batch = nil
