@@ -1,9 +1,9 @@
 internal import CRdkafka
 public import Log
 
-/// What is asked of brokers outside any stage; each call with a short-lived client of its own.
+/// What is asked of brokers outside any stage.
 extension KafkaLog {
-    /// A connected client for questions. A consumer's: it can't make topics by asking for them.
+    /// A new connected client for questions; `ask` has kept ones. A consumer's: it can't make topics by asking for them.
     func inquirer(group: String? = nil, committed: Bool = true) throws(LogError) -> Client {
         let properties = try consumerConfiguration(clientId: "etl-admin", memoryBytes: 1 << 20, group: group)
         if !committed { try properties.set("isolation.level", "read_uncommitted") }
@@ -15,29 +15,37 @@ extension KafkaLog {
     }
 
     public func describe(topics: [String]) throws(LogError) -> [TopicDescription?] {
-        let client = try inquirer()
-        return try topics.map { topic throws(LogError) in try client.describe(topic, timeoutMs: connectTimeoutMs) }
+        try ask { client throws(LogError) in
+            try topics.map { topic throws(LogError) in try client.describe(topic, timeoutMs: connectTimeoutMs) }
+        }
     }
 
-    public func offsets(topic: String) throws(LogError) -> [PartitionRange] { try ranges(topic, committed: true) }
+    public func offsets(topic: String) throws(LogError) -> [PartitionRange] {
+        try ask { client throws(LogError) in try ranges(topic, client) }
+    }
 
-    public func writtenOffsets(topic: String) throws(LogError) -> [PartitionRange] { try ranges(topic, committed: false) }
+    public func writtenOffsets(topic: String) throws(LogError) -> [PartitionRange] {
+        try ranges(topic, try inquirer(committed: false))
+    }
 
-    private func ranges(_ topic: String, committed: Bool) throws(LogError) -> [PartitionRange] {
-        let client = try inquirer(committed: committed)
+    private func ranges(_ topic: String, _ client: Client) throws(LogError) -> [PartitionRange] {
         guard let description = try client.describe(topic, timeoutMs: connectTimeoutMs) else { throw missing(topic) }
         return try client.ranges(topic: topic, partitions: description.partitions, timeoutMs: 30_000)
     }
 
     public func committedOffsets(group: String, topic: String) throws(LogError) -> [Int64?] {
-        let client = try inquirer(group: group)
-        guard let description = try client.describe(topic, timeoutMs: connectTimeoutMs) else { throw missing(topic) }
-        return try client.committed(group: group, topic: topic, Array(0..<description.partitions), isMember: false)
+        try ask(group: group) { client throws(LogError) in
+            guard let description = try client.describe(topic, timeoutMs: connectTimeoutMs) else { throw missing(topic) }
+            return try client.committed(group: group, topic: topic, Array(0..<description.partitions), isMember: false)
+        }
     }
 
     public func create(topics: [NewTopic]) throws(LogError) -> [TopicCreation] {
         if topics.isEmpty { return [] }
-        let client = try inquirer()
+        return try ask { client throws(LogError) in try create(topics, client) }
+    }
+
+    private func create(_ topics: [NewTopic], _ client: Client) throws(LogError) -> [TopicCreation] {
         var outcomes: [TopicCreation?] = Array(repeating: nil, count: topics.count)
         var requests: [OpaquePointer?] = []
         defer { for request in requests { rd_kafka_NewTopic_destroy(request) } }

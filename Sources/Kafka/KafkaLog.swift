@@ -19,6 +19,7 @@ public final class KafkaLog: RecordLog {
     let log: (@Sendable (KafkaLogLine) -> Void)?
     /// How long it tries to reach a broker before it says that it can't.
     let connectTimeoutMs: Int64
+    let inquirers = Inquirers()
 
     /// Checks the properties; connects to nothing yet.
     /// - Parameters:

@@ -20,17 +20,16 @@ public final class KafkaProducer: LogProducer {
         transactionalId = options.transactionalId
         transactionTimeoutMs = options.transactionTimeoutMs
         // Asked of a consumer's handle: a producer's question would make the topic.
-        let inquirer = try log.inquirer()
-        partitionCounts = try topics.map { topic throws(LogError) -> Int32 in
-            let found = try inquirer.describe(
-                topic, "Write", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
-            guard let description = found else {
-                throw missing(topic)
+        let (counts, limits) = try log.ask { [topics] client throws(LogError) in
+            let counts = try topics.map { topic throws(LogError) -> Int32 in
+                let found = try client.describe(
+                    topic, "Write", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
+                guard let found else { throw missing(topic) }
+                return found.partitions
             }
-            return description.partitions
+            return (counts, client.messageLimits(of: topics, timeoutMs: 3000))
         }
-        let limits = inquirer.messageLimits(of: topics, timeoutMs: 3000)
-        inquirer.destroy(waitMs: 0)
+        partitionCounts = counts
         let properties = try log.producerConfiguration(
             clientId: options.clientId, memoryBytes: options.memoryBytes,
             limits: limits, transactionalId: options.transactionalId,
