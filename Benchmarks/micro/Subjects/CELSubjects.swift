@@ -30,7 +30,8 @@ func celSubjects() throws -> [Subject] {
         order.evaluate("\(many.count) expressions in turn on one record, each", many, target: 20),
         nested.evaluate("items.exists(item, item.quantity > 9), 13 items, slots filled", [exists], calls: 40_000, target: 1500),
         nested.fromBytes("the same from the record's bytes", exists, calls: 40_000),
-    ] + zip([1, 2, 4], keys).map { wide.evaluate("exists on 13 maps of 8 fields: keys asked of each: \($0)", [$1], calls: 40_000) } + zip(Slots.expressions, many).map { order.evaluate($0, [$1]) }
+    ] + zip([1, 2, 4], keys).map { wide.evaluate("exists on 13 maps of 8 fields: keys asked of each: \($0)", [$1], calls: 40_000) }
+        + zip(Slots.expressions, many).map { order.evaluate($0, [$1]) }
 }
 
 @inline(__always)

@@ -1,4 +1,4 @@
-// JSON text that was checked before: where its strings' quotes, backslashes and brackets are.
+// JSON text that was checked before: where its quotes, backslashes, brackets and colons are.
 #ifndef CBRACKETS_H
 #define CBRACKETS_H
 #include <stddef.h>
@@ -16,11 +16,12 @@ typedef struct {
     uint64_t quotes;
     uint64_t backslashes;
     uint64_t brackets;
+    uint64_t colons;
 } cb_json_masks;
 
 // Reads exactly 64 bytes.
 static inline cb_json_masks cb_json_scan64(const uint8_t *bytes) {
-    cb_json_masks masks = {0, 0, 0};
+    cb_json_masks masks = {0, 0, 0, 0};
 #if defined(__SSE2__)
     for (int i = 0; i < 64; i += 16) {
         const __m128i v = _mm_loadu_si128((const __m128i *)(bytes + i));
@@ -28,12 +29,14 @@ static inline cb_json_masks cb_json_scan64(const uint8_t *bytes) {
         masks.quotes |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('"'))) << i;
         masks.backslashes |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))) << i;
         masks.brackets |= (uint64_t)(uint32_t)_mm_movemask_epi8(bracket) << i;
+        masks.colons |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8(':'))) << i;
     }
 #else
     for (int i = 0; i < 64; i++) {
         masks.quotes |= (uint64_t)(bytes[i] == '"') << i;
         masks.backslashes |= (uint64_t)(bytes[i] == '\\') << i;
         masks.brackets |= (uint64_t)((bytes[i] | 0x26) == 0x7f) << i;
+        masks.colons |= (uint64_t)(bytes[i] == ':') << i;
     }
 #endif
     return masks;
