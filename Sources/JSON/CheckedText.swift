@@ -52,8 +52,7 @@ struct Brackets {
     private var passed: Pointer
     /// All ones where the block ends within a string.
     private var within: UInt64 = 0
-    /// 1 where the block's last byte is a backslash that escapes what follows.
-    private var escaping: UInt64 = 0
+    private var escapes = Escapes()
 
     init(end: Pointer, limit: Pointer) {
         self.end = end
@@ -69,7 +68,7 @@ struct Brackets {
         } else {
             block = open
             within = 0
-            escaping = 0
+            escapes = Escapes()
             look()
         }
         var depth = 0
@@ -97,25 +96,60 @@ struct Brackets {
     private mutating func look() {
         let masks = limit - block >= 64 ? cb_json_scan64(block) : cb_json_scan_few(block, limit - block)
         var quotes = masks.quotes
-        if masks.backslashes | escaping != 0 { quotes &= ~escaped(masks.backslashes) }
+        if masks.backslashes | escapes.pending != 0 { quotes &= ~escapes.escaped(masks.backslashes) }
         let inside = csv_parity(quotes) ^ within
         within = 0 &- inside >> 63
         brackets = masks.brackets & ~inside
     }
+}
+
+/// The escapes of checked text, 64 bytes at a time.
+struct Escapes {
+    /// 1 where the last byte was a backslash that escapes what follows.
+    private(set) var pending: UInt64 = 0
+    /// Whether the string that goes on behind the last byte has escapes.
+    private(set) var isOpen = false
+    /// 1 where the last byte closed a string with escapes.
+    private(set) var closed: UInt64 = 0
+
+    /// Whether there is more to say of what follows, whatever it is.
+    @inline(__always) var isBusy: Bool { isOpen || closed != 0 }
 
     /// The bytes that stand behind an escaping backslash.
     @inline(never)
-    private mutating func escaped(_ backslashes: UInt64) -> UInt64 {
-        var result = escaping
-        var left = backslashes & ~escaping
-        escaping = 0
+    mutating func escaped(_ backslashes: UInt64) -> UInt64 {
+        var result = pending
+        var left = backslashes & ~pending
+        pending = 0
         while left != 0 {
             let first = left & (0 &- left)
             let next = first << 1
-            if next == 0 { escaping = 1 }
+            if next == 0 { pending = 1 }
             result |= next
             left &= ~(first | next)
         }
+        return result
+    }
+
+    /// The bytes that stand behind a string with escapes. Leaves only those quotes that open or close a string.
+    @inline(never)
+    mutating func behindStrings(_ backslashes: UInt64, _ quotes: inout UInt64) -> UInt64 {
+        quotes &= ~escaped(backslashes)
+        var closing: UInt64 = 0
+        var left = isOpen ? backslashes | 1 : backslashes
+        isOpen = false
+        while left != 0 {
+            let behind = quotes & (0 &- (left & (0 &- left)))
+            if behind == 0 {
+                isOpen = true
+                break
+            }
+            let close = behind & (0 &- behind)
+            closing |= close
+            left &= ~(close | (close &- 1))
+        }
+        let result = closing << 1 | closed
+        closed = closing >> 63
         return result
     }
 }

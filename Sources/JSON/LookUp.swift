@@ -35,8 +35,8 @@ public func lookUp(_ key: Value, in map: Value, record: UnsafeRawBufferPointer, 
 
 /// Both go over all members: only the last one with the key counts.
 extension TrustedReader {
-    /// Where the key's value starts; `end`: there is no such key; nil: that can't be told so simply, as there is a backslash, or
-    /// white space before a colon. Looks at 64 bytes at a time, and compares what stands before each colon.
+    /// Where the key's value starts; `end`: there is no such key; nil: that can't be told so simply, as a key has escapes, or white
+    /// space before its colon. Looks at 64 bytes at a time, and compares what stands before each colon.
     func member(_ key: Value, _ count: inout Int) -> Pointer? {
         guard key.tag == .string else { return nil }
         let length = Int(key.length)
@@ -45,15 +45,19 @@ extension TrustedReader {
         var depth = 0
         var within: UInt64 = 0
         var lastIsQuote: UInt64 = 0
+        var escapes = Escapes()
         var block = start
         while true {
             let masks = limit - block >= 64 ? cb_json_scan64(block) : cb_json_scan_few(block, limit - block)
-            let inside = csv_parity(masks.quotes) ^ within
+            var quotes = masks.quotes
+            var behindEscapes: UInt64 = 0
+            if masks.backslashes != 0 || escapes.isBusy { behindEscapes = escapes.behindStrings(masks.backslashes, &quotes) }
+            let inside = csv_parity(quotes) ^ within
             within = 0 &- inside >> 63
             var colons = masks.colons & ~inside
-            let other = masks.backslashes | colons & ~(masks.quotes << 1 | lastIsQuote)
+            let other = colons & (~(quotes << 1 | lastIsQuote) | behindEscapes)
             if other != 0, end - block >= 64 || other << UInt64(truncatingIfNeeded: 64 &- (end - block)) != 0 { return nil }
-            lastIsQuote = masks.quotes >> 63
+            lastIsQuote = quotes >> 63
             var brackets = masks.brackets & ~inside
             while true {
                 // Up to the next bracket.
@@ -75,7 +79,7 @@ extension TrustedReader {
                 depth += Int(block[bracket.trailingZeroBitCount] & 2) - 1
                 if depth <= 0 {
                     count = members
-                    // A quote within the key can't be in this text, only one before and one behind a key.
+                    // No key of this text has a quote in it: what is the same then are two strings and what is between them.
                     return found == end || hasQuote(key) ? end : reader.skipWhite(found + 1)
                 }
             }

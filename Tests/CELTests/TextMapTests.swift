@@ -77,7 +77,10 @@ import Testing
                 #""x": [["\#(padding)"], {"]\"}": "[{\\"}]"#,
                 #""\#(padding)_a": "a", "x": [[[]], "\\\\\"]"]"#, #""x": \#(padding.replacing("p", with: " "))[[1], {"a": 1}]"#,
             ] {
-                for map in [#"{\#(between), "a": 7, "b": [{}]}"#, #"{"a": 7, \#(between)}"#] {
+                for map in [
+                    #"{\#(between), "a": 7, "b": [{}]}"#, #"{"a": 7, \#(between)}"#, #"{"a": 1, \#(between), "\u0061": 7}"#,
+                    #"{"a":1,"\#(padding)\"":{"a\"":"a"},"\\":"\#(padding)","a":7}"#,
+                ] {
                     for expression in ["m.a", "m.x", "m.b", "size(m)", "[m, [m]][1][0].a"] {
                         let (text, elements) = try TextMap(map).evaluated(expression)
                         #expect(text.typed == elements.typed, "\(expression) on \(map)")
