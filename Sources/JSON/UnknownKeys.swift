@@ -41,7 +41,7 @@ extension Scanner {
 
 /// The content of a checked key that starts at `start` (behind the quote), without its escapes.
 func keyContent(_ start: UnsafePointer<UInt8>, limit: UnsafePointer<UInt8>, _ arena: inout Arena) -> UnsafeRawBufferPointer {
-    let (close, escaped) = trustedStringEnd(start, limit)
+    let (close, escaped) = trustedStringEnd(start, limit, limit: limit)
     return escaped ? Scanner.unescaped(start, close, &arena).bytes : UnsafeRawBufferPointer(start: start, count: close - start)
 }
 

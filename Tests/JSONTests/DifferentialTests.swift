@@ -183,6 +183,15 @@ extension Scan {
         case .map:
             let map = materialize(value, record: record, arena: &arena)
             let items = UnsafeBufferPointer(start: map.pointer?.assumingMemoryBound(to: Value.self), count: Int(map.length) * 2)
+            var count = 0
+            for index in 0..<Int(map.length) {
+                let member = lookUp(items[index * 2], in: value, record: record, arena: &arena)
+                #expect(show(member.value) == show(items[index * 2 + 1]), "\(text(value.bytes))")
+                #expect(member.count >= Int(map.length))
+                count = member.count
+            }
+            let other = lookUp(string("no such key"), in: value, record: record, arena: &arena)
+            #expect(other.value.tag == .absent && (map.length == 0 ? other.count == 0 : other.count == count))
             let pairs = (0..<Int(map.length)).map { (canonical(items[$0 * 2]), canonical(items[$0 * 2 + 1])) }
             return "{" + pairs.sorted { $0.0 < $1.0 }.map { $0.0 + ":" + $0.1 }.joined(separator: ",") + "}"
         default: return "\(value.tag)"

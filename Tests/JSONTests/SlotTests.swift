@@ -147,5 +147,9 @@ import Testing
         let row = materialize(raw, record: scan.record, arena: &scan.arena)
         let cells = UnsafeBufferPointer(start: row.pointer?.assumingMemoryBound(to: Value.self), count: Int(row.length))
         #expect(cells.map(scan.show) == ["int 1", "double 2.5", "double 1.8446744073709552e+19 out of range"])
+        let members = scan.string(#"{"a":1,"b":2.50,"c":{"a":3}}"#)
+        let rawMap = Value(.map, flags: Value.Flags.raw, length: members.length, bits: members.bits)
+        let values = ["a", "b", "c", "d"].map { lookUp(scan.string($0), in: rawMap, record: scan.record, arena: &scan.arena).value }
+        #expect(values.map(scan.show) == ["int 1", "double 2.5", #"map {"a":3}"#, "absent"])
     }
 }

@@ -18,14 +18,20 @@ func celSubjects() throws -> [Subject] {
     let many = try Slots.expressions.map { try order.program($0) }
     let nested = Slots(Record(Record.nested), ["items"])
     let exists = try nested.program("message.items.exists(item, item.quantity > 9)")
+    let wide = Slots(Record(Record.wide), ["items"])
+    let keys = try [
+        "item.quantity > 9", "item.quantity < 9 && item.currency == 'USD'",
+        "item.quantity < 10 && item.currency == 'EUR' && item.price < 50.0 && item.sku == 'none'",
+    ].map { try wide.program("message.items.exists(item, \($0))") }
     return [
         order.evaluate(
             "unit_price > 100.0 && country in ['DE','FR'], slots filled", [filter], target: 20, byHand: byHand),
         order.fromBytes("the same from the record's bytes", filter, byHand: byHand),
         order.evaluate("\(many.count) expressions in turn on one record, each", many, target: 20),
-        nested.evaluate("items.exists(item, item.quantity > 9), 13 items, slots filled", [exists], calls: 40_000),
+        nested.evaluate("items.exists(item, item.quantity > 9), 13 items, slots filled", [exists], calls: 40_000, target: 1500),
         nested.fromBytes("the same from the record's bytes", exists, calls: 40_000),
-    ] + zip(Slots.expressions, many).map { order.evaluate($0, [$1]) }
+    ] + zip([1, 2, 4], keys).map { wide.evaluate("exists on 13 maps of 8 fields: keys asked of each: \($0)", [$1], calls: 40_000) }
+        + zip(Slots.expressions, many).map { order.evaluate($0, [$1]) }
 }
 
 @inline(__always)

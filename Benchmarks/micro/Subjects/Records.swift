@@ -26,4 +26,13 @@ final class Record {
         }
         return order.dropLast() + #","billing":\#(address),"shipping":\#(address),"items":["# + items.joined(separator: ",") + "]}"
     }()
+
+    /// A list of 13 maps of eight fields each.
+    static let wide: String = {
+        let items = (0..<13).map { number in
+            #"{"id":10\#(number),"sku":"SKU-\#(number)","name":"Article no. \#(number)","quantity":\#(number % 9 + 1),"#
+                + #""price":49.9\#(number % 10),"currency":"EUR","gift":false,"note":null}"#
+        }
+        return #"{"items":["# + items.joined(separator: ",") + "]}"
+    }()
 }

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include "CBrackets.h"
 #include "CCSV.h"
 #include "CMemory.h"
 #if defined(__SSE2__)

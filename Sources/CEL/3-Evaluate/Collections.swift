@@ -19,6 +19,7 @@ extension Machine {
 
     /// The value of a key; nil: no such key. Numbers are the same key when they are the same number.
     mutating func member(_ map: Value, _ key: Value) -> Value? {
+        if map.flags & Value.Flags.raw != 0 { return textMember(map, key) }
         let pairs = elements(map)
         var index = 0
         while index < pairs.count {
@@ -31,6 +32,14 @@ extension Machine {
             index += 2
         }
         return nil
+    }
+
+    /// Of a map that is JSON text. It costs what making the map's elements does: a lookup goes through all of them too.
+    private mutating func textMember(_ map: Value, _ key: Value) -> Value? {
+        if stepsLeft < 0 { return nil }
+        let found = lookUp(key, in: map, record: record, arena: &arena.pointee)
+        stepsLeft &-= found.count >> 2
+        return found.value.tag == .absent ? nil : found.value
     }
 
     /// `map.field`.
@@ -93,6 +102,7 @@ extension Machine {
         let container = load(node.b)
         if let failure = failure(container, Position.node(index, operand: 2)) { return failure }
         guard container.tag == .list || container.tag == .map else { return noOverload(value, container, index) }
+        if container.tag == .map, container.flags & Value.Flags.raw != 0 { return .bool(textMember(container, value) != nil) }
         let step = container.tag == .map ? 2 : 1
         let items = elements(container)
         var failed: Value?
