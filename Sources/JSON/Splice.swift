@@ -45,6 +45,8 @@ struct Splice: ~Copyable {
     /// The values of `sets` as the scan read them.
     private let original: UnsafeMutablePointer<Value>
     let keeps: Bool
+    /// Everything that is set is a member of the root.
+    let isFlat: Bool
     /// The number of the `write` in which a slot was last found changed, present, seen, handled.
     let changed: UnsafeMutablePointer<UInt64>
     let present: UnsafeMutablePointer<UInt64>
@@ -67,10 +69,12 @@ struct Splice: ~Copyable {
             writer.raw(UInt8(ascii: ":"))
             let key = UnsafeMutableRawBufferPointer.allocate(byteCount: writer.bytes.count, alignment: 16)
             key.copyMemory(from: writer.bytes)
-            let flags = EditNode(isSet: edit.isSet, hasSets: edit.hasSets, keepsOnly: edit.keepsOnly, isKept: edit.isKept,
-                                 isTracked: edit.isTracked)
-            let node = Node(edits: flags, firstChild: Int32(list.count), childCount: Int32(edit.setChildren.count),
-                            parent: Int32(trie.nodes[slot].parent), key: UnsafeRawBufferPointer(key))
+            let flags = EditNode(
+                isSet: edit.isSet, hasSets: edit.hasSets, keepsOnly: edit.keepsOnly, isKept: edit.isKept,
+                isTracked: edit.isTracked)
+            let node = Node(
+                edits: flags, firstChild: Int32(list.count), childCount: Int32(edit.setChildren.count),
+                parent: Int32(trie.nodes[slot].parent), key: UnsafeRawBufferPointer(key))
             (nodes + slot).initialize(to: node)
             list += edit.setChildren.map(Int32.init)
         }
@@ -81,6 +85,7 @@ struct Splice: ~Copyable {
         original = .allocate(capacity: max(sets.count, 1))
         original.initialize(repeating: .absent, count: sets.count)
         keeps = table.keeps
+        isFlat = !table.keeps && table.sets.allSatisfy { trie.nodes[$0].parent == 0 }
         func stamps(_ count: Int) -> UnsafeMutablePointer<UInt64> {
             let result = UnsafeMutablePointer<UInt64>.allocate(capacity: count)
             result.initialize(repeating: 0, count: count)
@@ -142,6 +147,27 @@ struct Splice: ~Copyable {
 
     // MARK: Output
 
+    /// The object `record[open..<]` with all members that are set, none of which it has, behind its last one, in `output`. Returns a
+    /// slot whose value has no JSON form; nil: done, `output` being empty where nothing is set.
+    mutating func append(_ record: UnsafeRawBufferPointer, open: Int, contentEnd: Int, _ frame: UnsafePointer<Value>) -> Int? {
+        output.reset()
+        var hasMembers = contentEnd > open + 1
+        for i in 0..<sets.count {
+            let slot = Int(sets[i])
+            if frame[slot].tag == .absent { continue }
+            if output.buffer.count == 0 {
+                _ = output.buffer.reserve(record.count + 256)
+                output.raw(UnsafeRawBufferPointer(rebasing: record[..<contentEnd]))
+            }
+            if hasMembers { output.raw(UInt8(ascii: ",")) }
+            hasMembers = true
+            output.raw(nodes[slot].key)
+            guard output.append(frame[slot], record: record) else { return slot }
+        }
+        if output.buffer.count > 0 { output.raw(UnsafeRawBufferPointer(rebasing: record[contentEnd...])) }
+        return nil
+    }
+
     /// The record with the operations done, in `output`. Returns a slot whose value has no JSON form; nil: done.
     mutating func run(_ record: UnsafeRawBufferPointer, _ frame: UnsafePointer<Value>) -> Int? {
         guard let base = record.baseAddress else { return nil }
@@ -170,8 +196,10 @@ struct Splice: ~Copyable {
         return nil
     }
 
-    private mutating func missingMembers(of node: Int, afterComma: Bool, _ frame: UnsafePointer<Value>,
-                                         _ record: UnsafeRawBufferPointer) -> Int? {
+    private mutating func missingMembers(
+        of node: Int, afterComma: Bool, _ frame: UnsafePointer<Value>,
+        _ record: UnsafeRawBufferPointer
+    ) -> Int? {
         var comma = afterComma
         for i in 0..<Int(nodes[node].childCount) {
             let child = setChild(i, of: node)
@@ -182,8 +210,10 @@ struct Splice: ~Copyable {
         return nil
     }
 
-    private mutating func member(_ slot: Int, afterComma: Bool, _ frame: UnsafePointer<Value>,
-                                 _ record: UnsafeRawBufferPointer) -> Int? {
+    private mutating func member(
+        _ slot: Int, afterComma: Bool, _ frame: UnsafePointer<Value>,
+        _ record: UnsafeRawBufferPointer
+    ) -> Int? {
         if afterComma { output.raw(UInt8(ascii: ",")) }
         output.raw(nodes[slot].key)
         if nodes[slot].edits.isSet { return output.append(frame[slot], record: record) ? nil : slot }

@@ -15,6 +15,7 @@ extension Scanner {
                                into output: inout Arena) -> UnsafeRawBufferPointer {
         unwritableSlot = nil
         requireScanned(record)
+        if splice.isFlat, lastMember[0] < 0, frame[0].tag == .map { return append(record, frame, into: &output) }
         let anySet = splice.markChanges(frame)
         guard anySet || splice.keeps, let start = record.baseAddress else { return record }
         let base = start.assumingMemoryBound(to: UInt8.self)
@@ -33,6 +34,20 @@ extension Scanner {
             return UnsafeRawBufferPointer(start: nil, count: 0)
         }
         return output.copy(splice.output.bytes)
+    }
+
+    /// The usual case: new members of the root, of which the record has none.
+    private mutating func append(_ record: UnsafeRawBufferPointer, _ frame: UnsafePointer<Value>, into output: inout Arena)
+        -> UnsafeRawBufferPointer
+    {
+        guard let start = record.baseAddress else { return record }
+        let text = JSONSpan(base: start.assumingMemoryBound(to: UInt8.self), count: record.count)
+        let contentEnd = text.skipWhiteBack(text.skipWhiteBack(record.count) - 1)
+        if let slot = splice.append(record, open: text.skipWhite(0), contentEnd: contentEnd, frame) {
+            unwritableSlot = slot
+            return UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        return splice.output.buffer.count > 0 ? output.copy(splice.output.bytes) : record
     }
 
     /// Finds what is to be done in the object at `open..<end`, from its end to its start. Recursion is bounded by the paths.

@@ -5,12 +5,15 @@ internal import Log
 /// to fetch: because the queue of fetched records is full, or because partitions were just sought or resumed. Nobody wakes it
 /// when the queue has been emptied or the partitions are ready; a request to its broker does. Newer versions wake it
 /// themselves, and look at a full queue again after `fetch.queue.backoff.ms`.
+///
+/// How full the queue is can only be estimated, so a poll that finds nothing right after one that found much wakes the thread, too.
 struct FetchWakeup: ~Copyable {
     /// What makes the queue full.
     private let bytesMax: Int
     private let recordsMax: Int
     private let isNeeded: Bool
     private var wasNearlyFull = false
+    private static let burst = 1000
     /// How often a poll that finds nothing is to wake the threads yet.
     private var wakesLeft = 0
 
@@ -42,6 +45,7 @@ struct FetchWakeup: ~Copyable {
     ///   - bytes, records: what this poll brought; how large records are in the mean tells how many bytes wait.
     mutating func isDue(waiting: Int, bytes: Int, records: Int) -> Bool {
         guard isNeeded, records > 0 else { return false }
+        if records >= Self.burst { wakesLeft = max(wakesLeft, 1) }
         let share = max(Double(waiting) / Double(recordsMax), Double(waiting * (bytes / records)) / Double(bytesMax))
         if share > 0.5 {
             wasNearlyFull = true
@@ -58,6 +62,7 @@ extension Client {
     func wakeFetching(topic: String, _ partitions: [Int32]) {
         if partitions.isEmpty { return }
         let list = PartitionList(topic: topic, partitions.map { PartitionOffset(partition: $0, offset: -1) })
-        _ = rd_kafka_offsets_for_times(handle, list.pointer, 20)
+        // The answer may have to wait for a fetch that waits for records.
+        _ = rd_kafka_offsets_for_times(handle, list.pointer, 1)
     }
 }

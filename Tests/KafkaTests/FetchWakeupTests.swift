@@ -45,4 +45,13 @@ import Testing
         #expect((0..<5).filter { _ in wakeup.isDue() }.count == times)
         #expect(wakeup.waitMs(atMost: 100) == 100)
     }
+
+    @Test func afterABurst() throws {
+        var wakeup = FetchWakeup(try Self.properties(), version: 0x0200_02ff)
+        #expect(wakeup.isDue(waiting: 0, bytes: 90_000, records: 900) == false)
+        #expect(wakeup.isDue() == false)
+        #expect(wakeup.isDue(waiting: 0, bytes: 200_000, records: 2000) == false)
+        #expect(wakeup.isDue() == true)
+        #expect(wakeup.isDue() == false)
+    }
 }

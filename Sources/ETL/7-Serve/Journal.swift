@@ -157,13 +157,32 @@ private func clockMs(_ clock: clockid_t) -> Int64 {
 
 /// RFC 3339 in UTC with milliseconds.
 package func formatTimestamp(milliseconds: Int64) -> String {
-    var seconds = time_t(milliseconds / 1000)
+    let rest = milliseconds % 1000
+    let fraction = rest < 0 ? rest + 1000 : rest
+    var seconds = time_t(milliseconds / 1000 - (rest < 0 ? 1 : 0))
     var parts = tm()
     gmtime_r(&seconds, &parts)
-    func pad(_ number: some BinaryInteger, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-    return "\(pad(parts.tm_year + 1900, 4))-\(pad(parts.tm_mon + 1, 2))-\(pad(parts.tm_mday, 2))T"
-        + "\(pad(parts.tm_hour, 2)):\(pad(parts.tm_min, 2)):\(pad(parts.tm_sec, 2)).\(pad(milliseconds % 1000, 3))Z"
+    let year = Int(parts.tm_year) + 1900
+    // A record's timestamp may be anything.
+    let head = (0...9999).contains(year) ? "" : "\(year / 10_000)"
+    // One String of known size: each dead letter has two of these.
+    return head
+        + String(unsafeUninitializedCapacity: 24) { text in
+            func put(_ value: Int, at start: Int, width: Int, then mark: Unicode.Scalar) {
+                var rest = value.magnitude
+                for place in stride(from: start + width - 1, through: start, by: -1) {
+                    text[place] = 48 + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                text[start + width] = UInt8(ascii: mark)
+            }
+            put(year % 10_000, at: 0, width: 4, then: "-")
+            put(Int(parts.tm_mon) + 1, at: 5, width: 2, then: "-")
+            put(Int(parts.tm_mday), at: 8, width: 2, then: "T")
+            put(Int(parts.tm_hour), at: 11, width: 2, then: ":")
+            put(Int(parts.tm_min), at: 14, width: 2, then: ":")
+            put(Int(parts.tm_sec), at: 17, width: 2, then: ".")
+            put(Int(fraction), at: 20, width: 3, then: "Z")
+            return 24
+        }
 }
