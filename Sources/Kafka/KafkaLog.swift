@@ -108,12 +108,12 @@ public final class KafkaLog: RecordLog {
     }
 
     func producerConfiguration(
-        clientId: String, memoryBytes: Int, limits: ClosedRange<Int>? = nil,
+        clientId: String, memoryBytes: Int, patienceMs: Int32 = 20, limits: ClosedRange<Int>? = nil,
         transactionalId: String? = nil, transactionTimeoutMs: Int32 = 0
     ) throws(LogError) -> Properties {
         let result = try commonConfiguration(clientId: clientId)
         // Full batches are cheap ones; whoever has nothing to wait for flushes.
-        result.tune("linger.ms", 20)
+        result.tune("linger.ms", patienceMs)
         // What is delivered is known from the send queue; a report for each record costs a quarter of copying it.
         result.tune("delivery.report.only.error", true)
         // A record's framing isn't counted exactly; 2 KB leave room for it.

@@ -31,7 +31,7 @@ public final class KafkaProducer: LogProducer {
         }
         partitionCounts = counts
         let properties = try log.producerConfiguration(
-            clientId: options.clientId, memoryBytes: options.memoryBytes,
+            clientId: options.clientId, memoryBytes: options.memoryBytes, patienceMs: options.patienceMs,
             limits: limits, transactionalId: options.transactionalId,
             transactionTimeoutMs: options.transactionTimeoutMs)
         client = try Client(RD_KAFKA_PRODUCER, properties, servers: log.servers, log: log.log)

@@ -61,16 +61,19 @@ public struct ProducerOptions: Sendable {
     public var transactionTimeoutMs: Int32
     /// What it may hold in unsent records, in bytes.
     public var memoryBytes: Int
+    /// How long a record may wait for others that can share its request, in milliseconds.
+    public var patienceMs: Int32
     public var clientId: String
 
     public init(
         topics: [String], transactionalId: String?, transactionTimeoutMs: Int32 = 10_000,
-        memoryBytes: Int = 128 << 20, clientId: String = "etl"
+        memoryBytes: Int = 128 << 20, patienceMs: Int32 = 20, clientId: String = "etl"
     ) {
         self.topics = topics
         self.transactionalId = transactionalId
         self.transactionTimeoutMs = transactionTimeoutMs
         self.memoryBytes = memoryBytes
+        self.patienceMs = patienceMs
         self.clientId = clientId
     }
 }

@@ -128,6 +128,11 @@ package final class StageMember: AssignmentListener {
         stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 50)) : 0
     }
 
+    /// Short enough that most of a transaction's records are with the brokers when it is committed.
+    private var lingerMs: Int32 {
+        stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 20)) : 20
+    }
+
     /// Fewer records than this in a poll: the member keeps up with what is written.
     private static let smallBatch = 500
 
@@ -206,7 +211,7 @@ package final class StageMember: AssignmentListener {
         let producer = try context.log.makeProducer(
             ProducerOptions(
                 topics: topics, transactionalId: stage.delivery == .exactlyOnce ? context.transactionalId(stage.name) : nil,
-                memoryBytes: context.producerBytes, clientId: context.clientId(stage.name)))
+                memoryBytes: context.producerBytes, patienceMs: lingerMs, clientId: context.clientId(stage.name)))
         do {
             if work == nil {
                 let program = try StageProgram.compile(

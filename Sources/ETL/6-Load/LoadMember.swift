@@ -50,8 +50,13 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
 
     /// Runs until asked to stop or, when draining, until the group has reached the end. Throws what somebody must mend first.
     package func run() throws(ETLError) {
-        try start()
         defer { close() }
+        guard try connectSink() else { return }
+        do throws(LogError) {
+            try makeClients()
+        } catch {
+            throw ETLError(error)
+        }
         context.emit(
             MemberStarted(
                 role: "stage", member: stage.name, detail: "\(stage.from) to Postgres table \(plan.table), \(plan.mode.rawValue)"))
@@ -496,17 +501,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
 
     // MARK: Clients
 
-    private func start() throws(ETLError) {
-        try connectSink()
-        do throws(LogError) {
-            try makeClients()
-        } catch {
-            throw ETLError(error)
-        }
-    }
-
-    /// Waits a little for a Postgres that is just starting; then whoever runs the process should know.
-    private func connectSink() throws(ETLError) {
+    /// Waits a little for a Postgres that is just starting; then whoever runs the process should know. False: asked to stop meanwhile.
+    private func connectSink() throws(ETLError) -> Bool {
         var backoff = Backoff(context.plan.retry)
         let patienceEndsMs = context.clock.nowMs() + 10_000
         while true {
@@ -518,10 +514,11 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
                     if context.thread == 0 { context.control.markPrepared() }
                     while !context.control.isPrepared, !context.control.shouldStop { context.clock.wait(ms: 5) }
                 }
-                return
+                return true
             } catch {
                 let isAway = error.kind != .configuration
-                guard isAway, context.clock.nowMs() < patienceEndsMs, !context.control.shouldStop else {
+                if isAway, context.control.shouldStop { return false }
+                guard isAway, context.clock.nowMs() < patienceEndsMs else {
                     throw ETLError(isAway ? .unreachable : .failed, code: error.code, error.message)
                 }
                 let delay = backoff.next()

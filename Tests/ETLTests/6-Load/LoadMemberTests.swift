@@ -99,6 +99,19 @@ import Testing
         #expect(try fixture.column("SELECT count(*) FROM t") == ["0"])
     }
 
+    /// Nothing was begun, so there is nothing to complain of.
+    @Test func aStopWhileItWaitsForPostgresAtTheStartIsNoFailure() throws {
+        let fixture = try PostgresFixture()
+        let proxy = try PostgresProxy(target: fixture.server.port)
+        let faulty = FaultyLog()
+        let (log, plan, stage, sink) = try Self.prepare(faulty, [], fixture, port: proxy.port)
+        proxy.close()
+        defer { faulty.release() }
+        let control = Control()
+        control.requestStop()
+        try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run()
+    }
+
     /// What it was to drain is done already, and the dead letters of what it loaded beyond that fail at first: it doesn't leave them.
     @Test func aDrainDoesNotEndWhileDeadLettersAreOwed() throws {
         final class Nobody: AssignmentListener {
