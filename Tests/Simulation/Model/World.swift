@@ -34,9 +34,9 @@ final class World: @unchecked Sendable {
                 NewTopic(name: topics.raw, partitions: Int32(weather.rawPartitions)),
                 NewTopic(name: topics.out, partitions: Int32(weather.outPartitions)),
                 NewTopic(name: plan.checkpointTopic, partitions: 1, properties: ["cleanup.policy": "compact"]),
-            ] + topics.dead.map { NewTopic(name: $0, partitions: 2) })
-        for topic in [topics.raw, topics.out] + topics.dead { try log.retain(topic: topic) }
-        ledger = try Ledger(log, data, topics, plan, isExactlyOnce: weather.isExactlyOnce)
+            ] + topics.letters.map { NewTopic(name: $0, partitions: 2) })
+        for topic in [topics.raw, topics.out] + topics.letters { try log.retain(topic: topic) }
+        ledger = try Ledger(log, data, topics, plan, weather)
         postgres.onCommit = { [unowned self] transaction in
             ledger.loading(transaction)
             if let what = ledger.fault { fail(what) }
@@ -141,7 +141,9 @@ struct Topics {
     let extractDead: String
     let stageDead: String
     let loadDead: String
-    var dead: [String] { [extractDead, stageDead, loadDead] }
+    let stageParked: String
+    let loadParked: String
+    var letters: [String] { [extractDead, stageDead, loadDead, stageParked, loadParked] }
 
     init(_ plan: Plan) {
         raw = plan.stages[0].from
@@ -149,5 +151,7 @@ struct Topics {
         extractDead = plan.deadLetterTopic(of: plan.extractors[0].name)
         stageDead = plan.deadLetterTopic(of: plan.stages[0].name)
         loadDead = plan.deadLetterTopic(of: plan.stages[1].name)
+        stageParked = plan.parkedTopic(of: plan.stages[0].name)
+        loadParked = plan.parkedTopic(of: plan.stages[1].name)
     }
 }
