@@ -53,7 +53,7 @@ struct DataSet {
             var text = "n,k,bad,heals\n"
             for row in 1...random.within(1...8) {
                 let number = rows.count
-                let fate = Self.fate(&random, isBad: index % 2 == 1)
+                let fate = Self.fate(&random, isBad: index % 3 == 2)
                 let key = fate == .keyless ? "" : "k\(random.below(keys))"
                 let made = Row(
                     number: number, key: key, fate: fate, failures: random.one(of: [1, 1, 2, 3, 9]), isRefusedToo: random.chance(300),
@@ -82,7 +82,7 @@ struct DataSet {
         case 3: .inconvertible
         case 4: .refused
         case 5...8 where isBad: .againstTheRule
-        case 9 where isBad: .refused
+        case 9...11 where isBad: .refused
         default: .row
         }
     }

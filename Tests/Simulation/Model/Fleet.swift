@@ -86,10 +86,21 @@ final class Fleet: @unchecked Sendable {
         }
     }
 
-    private func startNextReplay(_ slot: Int) {
+    /// Most runs wait until there is something to replay, but none for ever.
+    private func startNextReplay(_ slot: Int, looks: Int = 0) {
         world.scheduler.after(ms: replays.pauseMs(&world.scheduler.random)) { [self] in
-            if !world.scheduler.isAborting { start(.replay, slot) }
+            if world.scheduler.isAborting { return }
+            if replays.hasWork(slot) || world.scheduler.random.chance(20) { return start(.replay, slot) }
+            if looks < 20 { return startNextReplay(slot, looks: looks + 1) }
+            replayed(slot)
+            drain()
         }
+    }
+
+    /// A run is over, or had nothing to do.
+    private func replayed(_ slot: Int) {
+        if replays.finished(slot) { startNextReplay(slot) }
+        if replays.isOver { drained.insert(.replay) }
     }
 
     /// Starts another in its place, unless there is one.
@@ -138,8 +149,7 @@ final class Fleet: @unchecked Sendable {
         if process.kind != .replay {
             drained.insert(process.kind)
         } else if !process.isSuperseded {
-            if replays.finished(process.slot) { startNextReplay(process.slot) }
-            if replays.isOver { drained.insert(.replay) }
+            replayed(process.slot)
         }
         drain()
     }

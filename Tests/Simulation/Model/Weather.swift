@@ -89,7 +89,7 @@ struct Weather {
 struct ReplayWeather {
     /// How many runs there are over the stage's letters, and over the loader's. After the third of each come the parked ones.
     var runs: [Int]
-    /// Between two runs.
+    /// Between two runs, or two looks whether there is anything to replay.
     var pauseMs: Int
     var maxAttempts: Int
     /// The stage's letters are mended (`--set`); otherwise it is the stage that lets them through some day.
@@ -102,7 +102,7 @@ struct ReplayWeather {
 
     init(_ random: inout Random) {
         runs = [random.within(1...6), random.within(1...6)]
-        pauseMs = random.one(of: [0, 20, 200, 1000])
+        pauseMs = random.one(of: [1, 20, 200])
         maxAttempts = random.within(1...3)
         mends = random.chance(500)
         hasFilter = random.chance(250)
