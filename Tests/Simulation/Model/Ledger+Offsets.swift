@@ -130,7 +130,11 @@ extension Ledger {
                     blame("Postgres: row \(row.number) is there twice")
                 }
             }
-            for place in rejected { self.rejected.insert(Place(partition: offset.partition, offset: place)) }
+            for rejected in rejected {
+                let place = Place(partition: offset.partition, offset: rejected)
+                self.rejected.insert(place)
+                loaders[place] = transaction.client
+            }
         }
         let moved = Set(transaction.offsets.map(\.partition))
         if let stray = transaction.rows.first(where: { !moved.contains($0.partition) }) {
@@ -152,7 +156,8 @@ extension Ledger {
                 let place = Place(partition: Int32(partition), offset: record.offset)
                 let isDue = record.offset < goal[partition].end
                 if isRejected(record) {
-                    if !isDue, !rejected.contains(place) { continue }
+                    // Beyond where the loaders were to go nobody is left to send what one owed when it crashed.
+                    if !isDue, !rejected.contains(place) || crashed.contains(loaders[place] ?? "") { continue }
                     if !loadDead.contains(place) { return "\(topics.loadDead): record \(record.number) of \(place) never came" }
                 } else if isDue, !loaded.contains(place) {
                     return "Postgres: the row of record \(record.number) of \(place) never came"

@@ -42,6 +42,10 @@ final class Ledger {
     var loaded: Set<Place> = []
     var loadedNumbers: [Int: Int] = [:]
     var rejected: Set<Place> = []
+    /// Which process had them rejected.
+    var loaders: [Place: String] = [:]
+    /// Processes.
+    var crashed: Set<String> = []
     /// By group and partition.
     var committed: [String: [Int32: Int64]] = [:]
     var duties: [Duty] = []

@@ -27,7 +27,7 @@ struct ModelSink: RowSink, ~Copyable {
     mutating func connect() throws(SinkError) {
         try enter("connect")
         session = nil
-        guard let made = world.postgres.connect() else { throw service("the server can't be reached") }
+        guard let made = world.postgres.connect(process.name) else { throw service("the server can't be reached") }
         session = made
         process.session = made
     }

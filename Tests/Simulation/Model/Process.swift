@@ -35,6 +35,7 @@ final class Process: @unchecked Sendable {
 
     func crash() {
         world.note(name, "crashes")
+        world.ledger.crashed.insert(name)
         task.isDead = true
         control.requestStop()
         for act in onCrash { act() }
