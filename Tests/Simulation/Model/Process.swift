@@ -50,7 +50,7 @@ final class Process: @unchecked Sendable {
 
     func onFreeze() { fleet.froze(self) }
 
-    /// On the process' own thread.
+    /// On the process' own stack.
     func run() {
         do throws(ETLError) {
             switch kind {

@@ -3,7 +3,7 @@ import Log
 
 /// One seed's world: the log, the database, the members, what the weather does to them, and the ledger that watches.
 ///
-/// Unchecked: only the thread that has the scheduler's baton touches it.
+/// Unchecked: a seed runs in one thread.
 final class World: @unchecked Sendable {
     let scheduler: Scheduler
     let data: DataSet
@@ -19,12 +19,14 @@ final class World: @unchecked Sendable {
     /// Steps after which a seed that doesn't come to its end counts as stuck.
     static let stepLimit = 30_000
 
-    init(_ random: Random, _ weather: Weather, _ data: DataSet, _ plan: Plan, trace: ((String) -> Void)?) throws(LogError) {
+    init(
+        _ random: Random, _ fibers: FiberPool, _ weather: Weather, _ data: DataSet, _ plan: Plan, trace: ((String) -> Void)?
+    ) throws(LogError) {
         self.weather = weather
         self.data = data
         self.plan = plan
         self.trace = trace
-        scheduler = Scheduler(random)
+        scheduler = Scheduler(random, fibers)
         log = MemoryLog(
             clock: BrokerClock(scheduler), maxPollIntervalMs: Int64(weather.sessionMs), commitDelayMs: Int64(weather.commitDelayMs))
         postgres = Postgres(scheduler)
@@ -130,7 +132,7 @@ final class World: @unchecked Sendable {
 }
 
 extension LogError {
-    /// What a process that crashed meets wherever it turns: its thread has to end, and nothing it does counts.
+    /// What a process that crashed meets wherever it turns: its code has to end, and nothing it does counts.
     static var crashed: LogError { LogError(.configuration, code: "sim.crashed", "the process has crashed") }
 }
 
