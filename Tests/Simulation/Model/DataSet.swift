@@ -56,7 +56,8 @@ struct DataSet {
                 let fate = Self.fate(&random, isBad: index % 3 == 2)
                 let key = fate == .keyless ? "" : "k\(random.below(keys))"
                 let made = Row(
-                    number: number, key: key, fate: fate, failures: random.one(of: [1, 1, 2, 3, 9]), isRefusedToo: random.chance(300),
+                    number: number, key: key, fate: fate, failures: random.one(of: [1, 1, 2, 3, 9]),
+                    isRefusedToo: random.chance(300),
                     rowInFile: row)
                 rows.append(made)
                 text += "\(number)\(fate == .unreadable ? "x" : ""),\(key),\(fate == .againstTheRule),\(made.failures)\n"

@@ -120,7 +120,9 @@ final class Fleet: @unchecked Sendable {
             process.isSuperseded = true
             start(process.kind, process.slot)
         }
-        if process.kind == .stage || process.kind == .loader, world.scheduler.random.chance(world.weather.scale * 20), slots[process.kind] ?? 0 < 4 {
+        if process.kind == .stage || process.kind == .loader, world.scheduler.random.chance(world.weather.scale * 20),
+            slots[process.kind] ?? 0 < 4
+        {
             let slot = slots[process.kind] ?? 0
             slots[process.kind] = slot + 1
             start(process.kind, slot)
@@ -141,8 +143,11 @@ final class Fleet: @unchecked Sendable {
     /// Errors that end a process because something outside it is wrong: whoever runs it starts it again.
     private static func mayEnd(with error: ETLError) -> Bool {
         error.code.hasPrefix("sim.") || error.status == .unreachable
-            || ["extract.fenced", "replay.fenced", "log.fenced", "log.not_owner", "log.transaction_state", "stage.rewind", "postgres.fenced"]
-                .contains(error.code)
+            || [
+                "extract.fenced", "replay.fenced", "log.fenced", "log.not_owner", "log.transaction_state", "stage.rewind",
+                "postgres.fenced",
+            ]
+            .contains(error.code)
     }
 
     private func finished(_ process: Process) {

@@ -69,7 +69,8 @@ extension Ledger {
             return blame("\(book.topic): record \(number) is there, but no letter like it that \(dead.group) has passed")
         }
         if let most = replay?.maxAttempts, letter.attempt ?? 0 <= most {
-            blame("\(book.topic): record \(number) is there after \(letter.attempt ?? -1) attempts, and \(most) replays are allowed")
+            blame(
+                "\(book.topic): record \(number) is there after \(letter.attempt ?? -1) attempts, and \(most) replays are allowed")
         }
     }
 
@@ -108,7 +109,8 @@ extension Ledger {
         let passes = topic == topics.out || attempt > row.failures
         let isMended = replay?.mends == true && row.stageFailures > 0 && passes
         return Array(
-            "{\"n\":\(number),\"k\":\"\(row.key)\",\"bad\":\(row.fate == .againstTheRule && !isMended),\"heals\":\(row.failures)}".utf8)
+            "{\"n\":\(number),\"k\":\"\(row.key)\",\"bad\":\(row.fate == .againstTheRule && !isMended),\"heals\":\(row.failures)}"
+                .utf8)
     }
 
     /// A run came to its end: what it said it did.

@@ -69,7 +69,9 @@ extension Ledger {
         let views: [TopicView]
         if let book {
             kind = .replay(book)
-            views = [book.source, book.view] + (book === stageLetters ? [stageParked.view] : book === loadLetters ? [loadParked.view] : [])
+            views =
+                [book.source, book.view]
+                + (book === stageLetters ? [stageParked.view] : book === loadLetters ? [loadParked.view] : [])
         } else if group == stageGroup {
             kind = .stage
             views = [out, stageLetters.view]

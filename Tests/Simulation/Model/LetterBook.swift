@@ -45,7 +45,9 @@ final class LetterBook {
 
     /// The first letter, pending as far as is known, for which replay's position stands beyond it and `fits` is true: it ended so.
     func settle(_ end: End, _ positions: [Int32: Int64], where fits: (Entry) -> Bool) -> Entry? {
-        guard let at = entries.firstIndex(where: { $0.end == nil && positions[$0.place.partition] ?? 0 > $0.place.offset && fits($0) })
+        guard
+            let at = entries.firstIndex(where: { $0.end == nil && positions[$0.place.partition] ?? 0 > $0.place.offset && fits($0) }
+            )
         else { return nil }
         entries[at].end = end
         return entries[at]

@@ -35,25 +35,25 @@ extension Plan {
     private static func text(_ folder: String) -> String {
         let attempt = "'\(DeadLetterHeader.attempt)'"
         return """
-        name: sim
-        topics:
-          raw: {name: raw}
-          out: {name: out}
-        extractors:
-          extract:
-            to: raw
-            key: "message.k + ''"
-            csv: {path: "\(folder)/*.csv", columns: {n: int, bad: bool, heals: int}}
-        stages:
-          stage:
-            from: raw
-            to: out
-            steps:
-              - check: {name: rule, expr: "!message.bad || (\(attempt) in headers && int(headers[\(attempt)]) > message.heals)"}
-          load:
-            from: out
-            load:
-              postgres: {url: "postgres://localhost/sim", table: t, mode: append}
-        """
+            name: sim
+            topics:
+              raw: {name: raw}
+              out: {name: out}
+            extractors:
+              extract:
+                to: raw
+                key: "message.k + ''"
+                csv: {path: "\(folder)/*.csv", columns: {n: int, bad: bool, heals: int}}
+            stages:
+              stage:
+                from: raw
+                to: out
+                steps:
+                  - check: {name: rule, expr: "!message.bad || (\(attempt) in headers && int(headers[\(attempt)]) > message.heals)"}
+              load:
+                from: out
+                load:
+                  postgres: {url: "postgres://localhost/sim", table: t, mode: append}
+            """
     }
 }
