@@ -80,17 +80,16 @@ extension Ledger {
         let what = "\(topic): record \(number), attempt \(attempt),"
         for book in books {
             let positions = committed[book.group] ?? [:]
+            // Those replayed too often are to be parked; what was parked may be taken back.
+            if !book.isParked, let most = replay?.maxAttempts, attempt - 1 > most { continue }
             let found = book.settle(.replayed, positions) {
                 $0.number == number && $0.attempt == attempt - 1 && $0.firstFailedAt == letter.firstFailedAt
             }
-            guard let found else { continue }
-            if !book.isParked, let most = replay?.maxAttempts, found.attempt > most {
-                blame("\(what) is there, and \(most) replays are allowed")
-            }
+            guard found != nil else { continue }
             if letter.count != 4 { blame("\(what) has \(letter.count) headers of its history") }
             return checkContent(record, number, topic, value: value(number, in: topic, attempt: attempt))
         }
-        blame("\(what) is there, but no letter of \(attempt - 1) attempts that replay has passed")
+        blame("\(what) is there, but replay has passed no letter of \(attempt - 1) attempts that may go back")
     }
 
     /// Key and own headers are those the record began with, and its value is what it has to be by now.
