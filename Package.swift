@@ -56,7 +56,8 @@ let package = Package(
         .target(name: "CRE2", cxxSettings: [.define("NDEBUG")], linkerSettings: [.linkedLibrary("re2")]),
 
         // Seeded simulation of the engine's loops; `make simulate`.
-        .target(name: "Simulation", dependencies: ["ETL", "Log", "Bytes"], path: "Tests/Simulation/Model", swiftSettings: swift),
+        .target(name: "CFiber", path: "Tests/Simulation/CFiber"),
+        .target(name: "Simulation", dependencies: ["CFiber", "ETL", "Log", "Bytes"], path: "Tests/Simulation/Model", swiftSettings: swift),
         .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/simulate", swiftSettings: swift),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"], path: "Tests/Simulation/Tests", swiftSettings: swift),
         // Single operations, measured: `swift run -c release microbench`. No product, so who depends on this package builds none of it.

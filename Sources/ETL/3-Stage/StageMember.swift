@@ -114,6 +114,8 @@ package final class StageMember: AssignmentListener {
             try recoverAfterCallback()
             return nothing
         } catch let error as LogError {
+            // It was final. Whatever the poll says besides, nothing would ever come of another.
+            if let callbackFailure { throw callbackFailure }
             try failed(error)
             return nothing
         } catch let error as ETLError {

@@ -20,6 +20,8 @@ package struct PendingLetters: Sendable {
     /// - Throws: also where the group stands behind the topic's end, which says that the topic was made anew.
     package init(of topic: String, log: any RecordLog, clock: any Clock, patienceMs: Int64 = 15_000) throws(LogError) {
         let group = ReplayPlan.group(of: topic)
+        // Before the topic's end: a replay that goes on meanwhile moves the group only to where the topic ends by then.
+        let committed = try log.committedOffsets(group: group, topic: topic)
         let written = try log.writtenOffsets(topic: topic)
         let deadlineMs = clock.nowMs() + patienceMs
         var ranges = try log.offsets(topic: topic)
@@ -27,7 +29,6 @@ package struct PendingLetters: Sendable {
             clock.wait(ms: 20)
             ranges = try log.offsets(topic: topic)
         }
-        let committed = try log.committedOffsets(group: group, topic: topic)
         self.topic = topic
         spans = []
         expired = 0

@@ -112,6 +112,8 @@ package final class ReplayMember {
         if chunk.next > position(span.partition) {
             try beginIfNeeded()
             positions[span.partition] = chunk.next
+            // The next letter has to stand alone.
+            if isIsolating { try commit() }
         }
     }
 

@@ -60,7 +60,8 @@ import Testing
 
     static func stage(_ delivery: Delivery) -> StagePlan {
         let step = StepPlan(
-            name: "rule", kind: .check(name: "rule", expression: cel("message.n % 7 != 3"), onFailure: .deadLetter), position: place(1))
+            name: "rule", kind: .check(name: "rule", expression: cel("message.n % 7 != 3"), onFailure: .deadLetter),
+            position: place(1))
         return StagePlan(
             name: "s", from: "in", threads: 1, delivery: delivery, steps: [step], ending: .topic("out"), position: place(1))
     }
@@ -73,7 +74,8 @@ import Testing
         // A commit after each batch, however quick the machine: faults come at the third of them.
         let plan = Plan.test(stages: [stage], commitIntervalMs: 0)
         _ = try log.create(topics: [
-            NewTopic(name: "in", partitions: partitions), NewTopic(name: "out", partitions: 2), NewTopic(name: "t.s.dlq", partitions: 2),
+            NewTopic(name: "in", partitions: partitions), NewTopic(name: "out", partitions: 2),
+            NewTopic(name: "t.s.dlq", partitions: 2),
         ])
         for topic in ["in", "out", "t.s.dlq"] { try log.retain(topic: topic) }
         let feed = Feed()
@@ -154,7 +156,9 @@ import Testing
     /// Members come, are put out for being slow, and fail, all at random.
     @Test(arguments: [Delivery.exactlyOnce, .atLeastOnce], 0..<6)
     func severalMembersAndFailuresAtRandom(_ delivery: Delivery, _ round: Int) throws {
-        let seed = (ProcessInfo.processInfo.environment["ETL_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...9_999_999)) &+ UInt64(round)
+        let seed =
+            (ProcessInfo.processInfo.environment["ETL_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...9_999_999))
+            &+ UInt64(round)
         var generator = SplitMix(state: seed)
         let kinds: [LogError.Kind] = [.retriable, .abortable, .fenced, .fatal]
         let faults = (0..<12).map { _ in
@@ -199,7 +203,11 @@ import Testing
         let polls = Mutex(0)
         faulty.onPoll { log in
             // The first poll reads; the second finds that another member came by. That one's own polls come here too.
-            guard polls.withLock({ $0 += 1; return $0 }) == 2 else { return }
+            guard
+                polls.withLock({
+                    $0 += 1; return $0
+                }) == 2
+            else { return }
             // The other must come when the first counts as away, whose poll interval is shorter than this.
             usleep(5000)
             do {
@@ -233,6 +241,53 @@ import Testing
         }
         #expect(positions.next(0) == 5)
         #expect(positions.rewind() == nil)
+    }
+
+    /// What can't be mended comes up in a revocation, and then the poll around it fails too, as does each that follows.
+    @Test(.timeLimit(.minutes(1))) func aRevocationThatFailsForGoodInAPollThatFailsEnds() throws {
+        final class Other: AssignmentListener {
+            func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
+                partitions.map { _ in .earliest }
+            }
+            func revoking(_ partitions: [Int32], consumer: any LogConsumer) {}
+            func lost(_ partitions: [Int32], consumer: any LogConsumer) {}
+        }
+        let stage = Self.stage(.exactlyOnce)
+        var plan = Plan.test(stages: [stage])
+        plan.commitIntervalMs = 60_000
+        let group = plan.group(of: stage)
+        let made = Mutex<MemoryLog?>(nil)
+        let polls = Mutex(0)
+        let log = MemoryLog { action throws(LogError) in
+            guard let log = made.withLock({ $0 }) else { return }
+            if action.kind == .sendOffsets {
+                log.shutDown()
+                throw LogError(.configuration, code: "log.denied", "nobody may write to this group")
+            }
+            // The first poll reads; the second finds that another member wants a partition. That one's own poll comes here too.
+            guard action.kind == .poll,
+                polls.withLock({
+                    $0 += 1; return $0
+                }) == 2
+            else { return }
+            _ = try log.makeConsumer(ConsumerOptions(topic: "in", group: group, listener: Other())).poll(
+                timeoutMs: 0, maxRecords: 1)
+        }
+        _ = try log.create(topics: ["in", "out", "t.s.dlq"].map { NewTopic(name: $0, partitions: 2) })
+        let producer = try log.makeProducer(ProducerOptions(topics: ["in"], transactionalId: nil))
+        var batch = OutputBatch()
+        for partition in [Int32(0), 1] {
+            batch.append(
+                OutputRecord(
+                    key: batch.arena.copy("k"), value: batch.arena.copy("{\"n\":1}"),
+                    headers: UnsafeBufferPointer(start: nil, count: 0), topic: 0, partition: partition))
+        }
+        try producer.send(batch)
+        made.withLock { $0 = log }
+        defer { made.withLock { $0 = nil } }
+        let member = StageMember(context: .test(plan, log, Control()), stage: stage, lookups: LookupTables([]))
+        let error = #expect(throws: ETLError.self) { try member.run() }
+        #expect(error?.code == "log.denied")
     }
 
     @Test func aStopWhileNothingWorksEnds() throws {

@@ -2,83 +2,11 @@ import ETL
 import Log
 
 /// The kinds of member a simulation runs. Another kind gets a case here, its own branch in `Process.run`, and its place in the
-/// order of draining in `Fleet.ended`.
+/// order of draining in `Fleet.drain`.
 enum MemberKind: Int, CaseIterable {
     case extractor, stage, loader
-}
-
-/// A process with one member, from its start to its end or crash.
-final class Process: @unchecked Sendable {
-    let world: World
-    let kind: MemberKind
-    let slot: Int
-    let name: String
-    let task: Task
-    let control = Control()
-    unowned let fleet: Fleet
-    /// Another has been started in its place, since it was taken for dead.
-    var isSuperseded = false
-    /// Crashes at its next step.
-    var isDoomed = false
-    var consumers: [ProcessConsumer] = []
-    /// Of a loader, and whether it has asked for a COMMIT and waits for the answer.
-    var session: Postgres.Session?
-    var isCommitting = false
-    var onCrash: [() -> Void] = []
-
-    init(_ fleet: Fleet, _ kind: MemberKind, slot: Int, number: Int) {
-        self.fleet = fleet
-        world = fleet.world
-        self.kind = kind
-        self.slot = slot
-        name = "\(kind)-\(slot).\(number)"
-        task = Task(name: name)
-    }
-
-    var isAlive: Bool { !task.isDead }
-
-    func crash() {
-        world.note(name, "crashes")
-        task.isDead = true
-        control.requestStop()
-        for act in onCrash { act() }
-        fleet.crashed(self)
-    }
-
-    func stop() {
-        guard !control.shouldStop else { return }
-        world.note(name, "is asked to stop")
-        control.requestStop()
-    }
-
-    func onFreeze() { fleet.froze(self) }
-
-    /// On the process' own thread.
-    func run() {
-        do throws(ETLError) {
-            switch kind {
-            case .extractor: try ExtractMember(context: context, extractor: world.plan.extractors[0]).run()
-            case .stage: try StageMember(context: context, stage: world.plan.stages[0], lookups: LookupTables()).run()
-            case .loader: try load()
-            }
-            fleet.ended(self, nil)
-        } catch {
-            fleet.ended(self, error)
-        }
-    }
-
-    private func load() throws(ETLError) {
-        let stage = world.plan.stages[1]
-        guard case .postgres(let plan) = stage.ending else { return }
-        try LoadMember(context: context, stage: stage, plan: plan, sink: ModelSink(world, self)).run()
-    }
-
-    private var context: MemberContext {
-        MemberContext(
-            plan: world.plan, log: ProcessLog(world, self), journal: Journal(world.plan.logging),
-            counters: Counters(name: name, role: .stage), control: control, clock: MemberClock(world.scheduler, task),
-            instance: "i\(slot)")
-    }
+    /// Comes to its end by itself, and is run several times; see `ReplayRuns`.
+    case replay
 }
 
 /// Keeps the members running as an orchestrator does: what crashed or failed starts again, what hangs may be replaced while it still
@@ -93,14 +21,20 @@ final class Fleet: @unchecked Sendable {
     private var slots: [MemberKind: Int] = [:]
     private var started = 0
     private var isClear = false
+    private var replays: ReplayRuns
 
-    init(_ world: World) { self.world = world }
+    init(_ world: World) {
+        self.world = world
+        replays = ReplayRuns(world)
+    }
 
     func begin() {
         for (kind, count) in [(MemberKind.extractor, 1), (.stage, world.weather.stages), (.loader, world.weather.loaders)] {
             slots[kind] = count
             for slot in 0..<count { start(kind, slot) }
         }
+        if replays.isOver { drained.insert(.replay) }
+        for slot in replays.slots { startNextReplay(slot) }
         world.scheduler.onStep = { [unowned self] in step() }
     }
 
@@ -138,6 +72,7 @@ final class Fleet: @unchecked Sendable {
         started += 1
         let process = Process(self, kind, slot: slot, number: started)
         if let goal = goals[kind] { process.control.drain(to: goal) }
+        if kind == .replay { process.replays = replays.plan(slot) }
         processes.append(process)
         everybody.append(process)
         world.note(process.name, "starts")
@@ -151,9 +86,31 @@ final class Fleet: @unchecked Sendable {
         }
     }
 
+    /// Most runs wait until there is something to replay, but none for ever.
+    private func startNextReplay(_ slot: Int, looks: Int = 0) {
+        world.scheduler.after(ms: replays.pauseMs(&world.scheduler.random)) { [self] in
+            if world.scheduler.isAborting { return }
+            if replays.hasWork(slot) || world.scheduler.random.chance(20) { return start(.replay, slot) }
+            if looks < 20 { return startNextReplay(slot, looks: looks + 1) }
+            replayed(slot)
+            drain()
+        }
+    }
+
+    /// A run is over, or had nothing to do.
+    private func replayed(_ slot: Int) {
+        if replays.finished(slot) { startNextReplay(slot) }
+        if replays.isOver { drained.insert(.replay) }
+    }
+
     /// Starts another in its place, unless there is one.
     func crashed(_ process: Process) {
-        let isReplaced = processes.contains { $0 !== process && $0.kind == process.kind && $0.slot == process.slot && $0.isAlive }
+        // Whoever took over from a replay does what is left to do.
+        if process.kind == .replay, process.isSuperseded { return }
+        let isReplaced = processes.contains { other in
+            other !== process && other.kind == process.kind && other.slot == process.slot && other.isAlive
+                && !(other.kind == .replay && other.isSuperseded)
+        }
         if !isReplaced { startLater(process.kind, process.slot) }
     }
 
@@ -163,7 +120,9 @@ final class Fleet: @unchecked Sendable {
             process.isSuperseded = true
             start(process.kind, process.slot)
         }
-        if process.kind != .extractor, world.scheduler.random.chance(world.weather.scale * 20), slots[process.kind] ?? 0 < 4 {
+        if process.kind == .stage || process.kind == .loader, world.scheduler.random.chance(world.weather.scale * 20),
+            slots[process.kind] ?? 0 < 4
+        {
             let slot = slots[process.kind] ?? 0
             slots[process.kind] = slot + 1
             start(process.kind, slot)
@@ -176,7 +135,7 @@ final class Fleet: @unchecked Sendable {
         guard process.isAlive else { return drain() }
         world.note(process.name, error.map { "ends: \($0.code): \($0.message)" } ?? "has finished")
         if let error, !Self.mayEnd(with: error) { return world.fail("\(process.name) ended with \(error.code): \(error.message)") }
-        if error == nil, !process.control.shouldStop { return finished(process.kind) }
+        if error == nil, !process.control.shouldStop { return finished(process) }
         crashed(process)
         drain()
     }
@@ -184,22 +143,31 @@ final class Fleet: @unchecked Sendable {
     /// Errors that end a process because something outside it is wrong: whoever runs it starts it again.
     private static func mayEnd(with error: ETLError) -> Bool {
         error.code.hasPrefix("sim.") || error.status == .unreachable
-            || ["extract.fenced", "log.fenced", "log.not_owner", "log.transaction_state", "stage.rewind", "postgres.fenced"]
-                .contains(error.code)
+            || [
+                "extract.fenced", "replay.fenced", "log.fenced", "log.not_owner", "log.transaction_state", "stage.rewind",
+                "postgres.fenced",
+            ]
+            .contains(error.code)
     }
 
-    private func finished(_ kind: MemberKind) {
-        drained.insert(kind)
+    private func finished(_ process: Process) {
+        if process.kind != .replay {
+            drained.insert(process.kind)
+        } else if !process.isSuperseded {
+            replayed(process.slot)
+        }
         drain()
     }
 
     /// As `Run` does: readers get what was written as their goal once all writers have ended.
     private func drain() {
-        let order: [(writer: MemberKind, reader: MemberKind, topic: String)] = [
-            (.extractor, .stage, world.ledger.topics.raw), (.stage, .loader, world.ledger.topics.out),
+        let order: [(writers: Set<MemberKind>, reader: MemberKind, topic: String)] = [
+            ([.extractor, .replay], .stage, world.ledger.topics.raw), ([.stage, .replay], .loader, world.ledger.topics.out),
         ]
-        for (writer, reader, topic) in order where drained.contains(writer) && goals[reader] == nil {
-            guard !processes.contains(where: { $0.kind == writer && !$0.isSuperseded }) else { continue }
+        for (writers, reader, topic) in order where drained.isSuperset(of: writers) && goals[reader] == nil {
+            // A replay that was taken over from may yet take over itself.
+            let isWritten = processes.contains { writers.contains($0.kind) && ($0.kind == .replay || !$0.isSuperseded) }
+            if isWritten { continue }
             guard let goal = try? world.log.writtenOffsets(topic: topic) else { continue }
             goals[reader] = goal
             world.note("fleet", "\(reader)s drain \(topic) to \(goal.map(\.end))")

@@ -10,6 +10,7 @@ struct ModelSink: RowSink, ~Copyable {
     private var session: Postgres.Session?
     private var arena = Arena(chunkBytes: 4096, retainedBytes: 4096)
     private var buffered: [LogRecord] = []
+    private var fates: [Fate] = []
     private(set) var bytes = 0
 
     init(_ world: World, _ process: Process) {
@@ -26,7 +27,7 @@ struct ModelSink: RowSink, ~Copyable {
     mutating func connect() throws(SinkError) {
         try enter("connect")
         session = nil
-        guard let made = world.postgres.connect() else { throw service("the server can't be reached") }
+        guard let made = world.postgres.connect(process.name) else { throw service("the server can't be reached") }
         session = made
         process.session = made
     }
@@ -53,23 +54,35 @@ struct ModelSink: RowSink, ~Copyable {
     }
 
     mutating func append(_ record: LogRecord) -> AppendOutcome {
-        guard fate(record) != .inconvertible else {
+        let fate = fate(record)
+        guard fate != .inconvertible else {
             return .rejected(Rejection(code: "load.conversion", message: "no row of the table"))
         }
         var copy = record
         copy.key = record.key.baseAddress == nil ? record.key : arena.copy(record.key)
         copy.value = arena.copy(record.value)
-        copy.headers = UnsafeBufferPointer(start: nil, count: 0)
+        copy.headers = copied(record.headers)
         buffered.append(copy)
+        fates.append(fate)
         bytes += record.value.count
         return .accepted
+    }
+
+    private mutating func copied(_ headers: UnsafeBufferPointer<LogHeader>) -> UnsafeBufferPointer<LogHeader> {
+        let list = arena.allocate(headers.count * MemoryLayout<LogHeader>.stride)
+            .bindMemory(to: LogHeader.self, capacity: headers.count)
+        for (index, header) in headers.enumerated() {
+            list[index] = LogHeader(
+                name: arena.copy(header.name), value: header.value.baseAddress == nil ? header.value : arena.copy(header.value))
+        }
+        return UnsafeBufferPointer(start: list, count: headers.count)
     }
 
     mutating func flush(offsets: [SinkOffset], rejected: [RejectedRecord]) throws(SinkError) -> [RefusedRow] {
         try enter("begin, offsets \(offsets.map { "\($0.partition)@\($0.expected ?? -1)→\($0.next)" })")
         let session = try connected()
         var refused: [RefusedRow] = []
-        for (number, record) in buffered.enumerated() where fate(record) == .refused {
+        for (number, record) in buffered.enumerated() where fates[number] == .refused {
             let rejection = Rejection(code: "load.rejected", message: "a constraint")
             refused.append(
                 RefusedRow(
@@ -87,8 +100,8 @@ struct ModelSink: RowSink, ~Copyable {
         let numbers = buffered.map { firstNumber($0.value) ?? -1 }
         try enter("copy \(numbers), rejected \(rejected.map(\.offset))")
         guard let transaction = try connected().transaction else { throw service("the transaction is gone") }
-        transaction.rows = buffered.filter { fate($0) != .refused }.map {
-            Postgres.Row(partition: $0.partition, offset: $0.offset, number: firstNumber($0.value) ?? -1)
+        transaction.rows = zip(buffered, fates).filter { $0.1 != .refused }.map { record, _ in
+            Postgres.Row(partition: record.partition, offset: record.offset, number: firstNumber(record.value) ?? -1)
         }
         try commit(session)
         return refused
@@ -111,6 +124,7 @@ struct ModelSink: RowSink, ~Copyable {
 
     mutating func reset() {
         buffered.removeAll(keepingCapacity: true)
+        fates.removeAll(keepingCapacity: true)
         arena.reset()
         bytes = 0
     }
@@ -126,7 +140,13 @@ struct ModelSink: RowSink, ~Copyable {
         return session
     }
 
-    private func fate(_ record: LogRecord) -> Fate? { firstNumber(record.value).flatMap { world.data.row($0)?.fate } }
+    /// What is wrong with a record's row, until it has been replayed often enough: somebody has mended the table by then.
+    private func fate(_ record: LogRecord) -> Fate {
+        guard let row = firstNumber(record.value).flatMap({ world.data.row($0) }) else { return .row }
+        let stage = world.plan.stages[1].name
+        guard row.loadFailures > 0, Letter(record).attempt(at: stage) <= row.loadFailures else { return .row }
+        return row.fate == .inconvertible ? .inconvertible : .refused
+    }
 
     private mutating func enter(_ what: @autoclosure () -> String) throws(SinkError) {
         guard world.cross(process) else { throw Self.crashed }

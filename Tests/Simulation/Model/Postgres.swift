@@ -15,15 +15,22 @@ final class Postgres {
     }
 
     final class Transaction {
+        /// The client's name.
+        let client: String
         var rows: [Row] = []
         var offsets: [SinkOffset] = []
         var rejected: [RejectedRecord] = []
+
+        init(client: String) { self.client = client }
     }
 
     /// A server process with its client.
     final class Session {
+        let client: String
         fileprivate(set) var isAlive = true
         fileprivate(set) var transaction: Transaction?
+
+        init(client: String) { self.client = client }
     }
 
     enum Outcome { case done, fenced, broken }
@@ -48,9 +55,9 @@ final class Postgres {
     }
 
     /// Nil: it is away.
-    func connect() -> Session? {
+    func connect(_ client: String) -> Session? {
         guard !isAway else { return nil }
-        let session = Session()
+        let session = Session(client: client)
         sessions.append(session)
         return session
     }
@@ -70,7 +77,7 @@ final class Postgres {
 
     /// Begins, and moves the partitions, each only from where it is expected. Waits for a row that another transaction holds.
     func begin(_ session: Session, _ moved: [SinkOffset], _ rejected: [RejectedRecord]) -> Outcome {
-        let transaction = Transaction()
+        let transaction = Transaction(client: session.client)
         session.transaction = transaction
         transaction.rejected = rejected
         for offset in moved.sorted(by: { $0.partition < $1.partition }) {

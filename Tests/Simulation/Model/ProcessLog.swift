@@ -35,7 +35,7 @@ final class ProcessLog: RecordLog, @unchecked Sendable {
 
     func makeReader(topic: String) throws(LogError) -> any LogReader {
         try world.enter(process, .makeReader, topic)
-        return try log.makeReader(topic: topic)
+        return ProcessReader(world, process, try log.makeReader(topic: topic), topic)
     }
 
     func describe(topics: [String]) throws(LogError) -> [TopicDescription?] {
@@ -61,6 +61,27 @@ final class ProcessLog: RecordLog, @unchecked Sendable {
         if !process.isAlive { throw .crashed }
         return offsets
     }
+}
+
+final class ProcessReader: LogReader {
+    private let world: World
+    private let process: Process
+    private let inner: any LogReader
+    private let topic: String
+
+    init(_ world: World, _ process: Process, _ inner: any LogReader, _ topic: String) {
+        self.world = world
+        self.process = process
+        self.inner = inner
+        self.topic = topic
+    }
+
+    func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) {
+        try world.enter(process, .read, "\(topic) \(partition)@\(from)–\(to)")
+        try inner.read(partition: partition, from: from, to: to, body)
+    }
+
+    func close() { inner.close() }
 }
 
 /// Passes assignments on to the member, as long as its process lives.
@@ -139,7 +160,7 @@ final class ProcessConsumer: LogConsumer {
         // Nobody waits for the answer, so nobody learns that it was an error.
         if !wait, world.scheduler.random.chance(world.weather.unknownOutcome) { return }
         try inner.commit(offsets, wait: wait)
-        world.committed(offsets, group)
+        world.committed(offsets, group, by: process)
         if wait { try world.leave(process, .commitOffsets) }
     }
 

@@ -39,6 +39,13 @@ final class ProcessProducer: LogProducer {
 
     func send(_ batch: borrowing OutputBatch) throws(LogError) {
         try enter(.send, world.describe(batch))
+        if let error = world.refused(batch, of: process, options.topics) { throw error }
+        if process.kind == .extractor {
+            var marked = OutputBatch(capacity: 16)
+            OutgoingBatch(batch, own: world.ownHeaders(options.topics)).fill(&marked)
+            do { try inner.send(marked) } catch { throw noted(error) }
+            return try after(.send)
+        }
         if options.transactionalId == nil {
             sends += 1
             onTheirWay.append(OutgoingBatch(batch))
@@ -91,7 +98,7 @@ final class ProcessProducer: LogProducer {
 
     private func finish() throws(LogError) {
         try inner.commit()
-        if let offsets { world.committed(offsets.offsets, offsets.group) }
+        if let offsets { world.committed(offsets.offsets, offsets.group, by: process) }
         world.changed()
     }
 
@@ -183,19 +190,19 @@ private struct OutgoingBatch {
     private struct Record {
         var key: [UInt8]?
         var value: [UInt8]?
-        var headers: [(name: [UInt8], value: [UInt8])]
+        var headers: [Header]
         var topic: Int32
         var partition: Int32
     }
     private var records: [Record] = []
 
-    init(_ batch: borrowing OutputBatch) {
+    init(_ batch: borrowing OutputBatch, own: (OutputRecord) -> [Header] = { _ in [] }) {
         for record in batch.records {
             records.append(
                 Record(
                     key: record.key.baseAddress == nil ? nil : Array(record.key),
                     value: record.value.baseAddress == nil ? nil : Array(record.value),
-                    headers: record.headers.map { (Array($0.name), Array($0.value)) }, topic: record.topic,
+                    headers: record.headers.map(Header.init) + own(record), topic: record.topic,
                     partition: record.partition))
         }
     }
@@ -227,9 +234,27 @@ extension World {
         return "\(batch.records.map { "\($0.topic):\($0.partition) \(firstNumber($0.value) ?? -1)" })"
     }
 
-    func committed(_ offsets: [PartitionOffset], _ group: String) {
+    func committed(_ offsets: [PartitionOffset], _ group: String, by process: Process) {
         note(group, "stands at \(offsets.text)")
-        if let what = ledger.committed(offsets, group, postgres) { fail(what) }
+        if let what = ledger.committed(offsets, group, postgres, by: process.name) { fail(what) }
         changed()
+    }
+
+    /// Some records are too large for the topic they are replayed to.
+    func refused(_ batch: borrowing OutputBatch, of process: Process, _ topics: [String]) -> LogError? {
+        guard process.kind == .replay, weather.replay?.refusesLarge == true else { return nil }
+        for record in batch.records where [ledger.topics.raw, ledger.topics.out].contains(topics[Int(record.topic)]) {
+            guard let number = firstNumber(record.value), data.row(number)?.isTooLarge == true else { continue }
+            note(process.name, "send: record \(number) is too large")
+            return LogError(.configuration, code: "log.record_too_large", "the record is too large")
+        }
+        return nil
+    }
+
+    /// Extractors write no headers, others that write to a pipeline do: so each record of `raw` gets some of its own.
+    func ownHeaders(_ topics: [String]) -> (OutputRecord) -> [Header] {
+        { [ledger] record in
+            topics[Int(record.topic)] == ledger.topics.raw ? DataSet.ownHeaders(firstNumber(record.value) ?? -1) : []
+        }
     }
 }

@@ -1,14 +1,11 @@
-import ETL
-import Glibc
-
-/// One flow of control in the simulation: an incarnation of a member, on a thread of its own.
+/// One flow of control in the simulation: an incarnation of a member, on a stack of its own.
 final class Task: @unchecked Sendable {
     let name: String
-    /// It crashed: what its thread still does has no effect and never waits.
+    /// It crashed: what its code still does has no effect and never waits.
     var isDead = false
     /// A machine that hangs: not before this time does it go on.
     var frozenUntilMs: Int64 = 0
-    fileprivate let gate = Gate()
+    fileprivate var fiber: Fiber?
     fileprivate var isWaiting = false
     fileprivate var wakeMs: Int64 = .max
     /// The count of changes it has seen; `.max`: it waits for the clock only.
@@ -17,29 +14,11 @@ final class Task: @unchecked Sendable {
     init(name: String) { self.name = name }
 }
 
-/// A semaphore at zero.
-final class Gate: @unchecked Sendable {
-    private let semaphore: UnsafeMutablePointer<sem_t>
-
-    init() {
-        semaphore = .allocate(capacity: 1)
-        sem_init(semaphore, 0, 0)
-    }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func open() { sem_post(semaphore) }
-    func pass() { while sem_wait(semaphore) != 0 {} }
-}
-
-/// Decides who goes on. Every member has a thread, but only the one with the baton runs; each call that crosses a boundary of
-/// the engine (log, sink, clock) may hand it on. The clock moves a little with each step, and on to the next deadline when
+/// Decides who goes on. Every member has a stack of its own, where other programs give it a thread, and each call that crosses a
+/// boundary of the engine (log, sink, clock) may let another member go on. The clock moves a little with each step, and on to the next deadline when
 /// everybody waits. So a seed decides everything, and decides it again the same way.
 ///
-/// Unchecked: only the thread that has the baton touches anything here, and the gates order their memory.
+/// Unchecked: a seed runs in one thread.
 final class Scheduler: @unchecked Sendable {
     private struct Timer {
         var atMs: Int64
@@ -58,38 +37,31 @@ final class Scheduler: @unchecked Sendable {
     var onStep: () -> Void = {}
     var onDeadlock: () -> Void = {}
     private var tasks: [Task] = []
-    private var threads: [ETL.Thread] = []
     private var timers: [Timer] = []
     private var ready: [Task] = []
     private var changes = 0
-    private let main = Gate()
+    private let fibers: FiberPool
+    private let main = Fiber(stackBytes: 0)
 
-    init(_ random: Random) { self.random = random }
+    init(_ random: Random, _ fibers: FiberPool) {
+        self.random = random
+        self.fibers = fibers
+    }
 
-    /// Starts a task; it runs when the baton comes to it. `body` ends with the task.
-    func spawn(_ task: Task, _ body: @escaping @Sendable () -> Void) {
+    /// Starts a task; it runs when its turn comes. `body` ends with the task.
+    func spawn(_ task: Task, _ body: @escaping () -> Void) {
         tasks.append(task)
-        do {
-            threads.append(
-                try ETL.Thread(name: task.name) { [self] in
-                    task.gate.pass()
-                    body()
-                    end(task)
-                })
-        } catch {
-            // Without threads there is no simulation, and no seed to blame.
-            fatalError("\(error)")
+        let fiber = fibers.take()
+        task.fiber = fiber
+        fiber.prepare { [self] in
+            body()
+            return end(task)
         }
     }
 
     /// Runs until no task is left.
     func run() {
-        if let first = choose() {
-            hand(to: first)
-            main.pass()
-        }
-        for thread in threads { thread.join() }
-        threads.removeAll()
+        if let first = choose()?.fiber { main.hand(to: first) }
     }
 
     func abort() { isAborting = true }
@@ -123,20 +95,17 @@ final class Scheduler: @unchecked Sendable {
 
     private func yield(_ task: Task) {
         // Itself is alive, so there is always one to go on.
-        guard let next = choose(), next !== task else { return }
-        hand(to: next)
-        task.gate.pass()
+        guard let next = choose(), next !== task, let other = next.fiber else { return }
+        task.fiber?.hand(to: other)
     }
 
-    private func hand(to task: Task) {
-        current = task
-        task.gate.open()
-    }
-
-    private func end(_ task: Task) {
+    /// Gives who goes on.
+    private func end(_ task: Task) -> Fiber {
         tasks.removeAll { $0 === task }
-        guard let next = choose() else { return main.open() }
-        hand(to: next)
+        // Nobody takes it before this has handed over for the last time.
+        if let fiber = task.fiber { fibers.give(back: fiber) }
+        task.fiber = nil
+        return choose()?.fiber ?? main
     }
 
     private func choose() -> Task? {

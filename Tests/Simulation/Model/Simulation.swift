@@ -17,6 +17,7 @@ package final class Simulation {
 
     private static let dataSets = 24
     private let folder: String
+    private let fibers = FiberPool()
     private var inputs: [(data: DataSet, plan: Plan)] = []
 
     /// - Parameter folder: where the input's files are written; must be there.
@@ -47,7 +48,7 @@ package final class Simulation {
         var plan = input.plan
         plan.adapt(to: weather, showsEvents: showsEvents)
         trace?("seed \(seed): \(weather)")
-        let world = try World(random, weather, input.data, plan, trace: trace)
+        let world = try World(random, fibers, weather, input.data, plan, trace: trace)
         let fleet = Fleet(world)
         fleet.begin()
         world.scheduler.run()

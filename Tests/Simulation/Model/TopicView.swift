@@ -6,9 +6,14 @@ final class TopicView {
     struct Seen {
         var offset: Int64
         var number: Int
+        /// Which attempt this is at the stage that reads the topic.
+        var attempt: Int
+        /// Of one that was replayed.
+        var firstFailedAt: String
     }
 
     let name: String
+    private let stage: String
     private let log: MemoryLog
     private let reader: any LogReader
     /// By partition: up to where everything is seen.
@@ -16,23 +21,30 @@ final class TopicView {
     /// By partition, in order.
     private(set) var records: [[Seen]]
 
-    init(_ log: MemoryLog, _ name: String) throws(LogError) {
+    /// - Parameter stage: whose attempts count.
+    init(_ log: MemoryLog, _ name: String, of stage: String) throws(LogError) {
         self.log = log
         self.name = name
+        self.stage = stage
         reader = try log.makeReader(topic: name)
         let count = try log.offsets(topic: name).count
         ends = Array(repeating: 0, count: count)
         records = Array(repeating: [], count: count)
     }
 
-    /// Gives `see` what can be read now and couldn't before.
-    func advance(_ see: (LogRecord) -> Void) throws(LogError) {
+    /// Gives `see` what can be read now and couldn't before, with what its headers say.
+    func advance(_ see: (LogRecord, Int, Letter) -> Void) throws(LogError) {
         for range in try log.offsets(topic: name) {
             let index = Int(range.partition)
             guard range.end > ends[index] else { continue }
             try reader.read(partition: range.partition, from: ends[index], to: range.end) { record in
-                records[index].append(Seen(offset: record.offset, number: firstNumber(record.value) ?? -1))
-                see(record)
+                let letter = Letter(record)
+                let number = firstNumber(record.value) ?? -1
+                records[index].append(
+                    Seen(
+                        offset: record.offset, number: number, attempt: letter.attempt(at: stage),
+                        firstFailedAt: letter.firstFailedAt))
+                see(record, number, letter)
                 return true
             }
             ends[index] = range.end
@@ -42,14 +54,26 @@ final class TopicView {
     /// Where everything written until now ends.
     func written() -> [Int64] { ((try? log.writtenOffsets(topic: name)) ?? []).map(\.end) }
 
-    func number(at place: Place) -> Int? {
+    func seen(at place: Place) -> Seen? {
         guard records.indices.contains(Int(place.partition)) else { return nil }
-        return records[Int(place.partition)].first { $0.offset == place.offset }?.number
+        return records(place.partition, from: place.offset, to: place.offset + 1).first
     }
 
     /// What stands in the partition from one offset up to another.
-    func records(_ partition: Int32, from: Int64, to: Int64) -> [Seen] {
-        records[Int(partition)].filter { $0.offset >= from && $0.offset < to }
+    func records(_ partition: Int32, from: Int64, to: Int64) -> ArraySlice<Seen> {
+        let all = records[Int(partition)]
+        let first = Self.index(of: from, in: all)
+        return all[first..<max(first, Self.index(of: to, in: all))]
+    }
+
+    /// Of the first at or after an offset.
+    private static func index(of offset: Int64, in records: [Seen]) -> Int {
+        var (low, high) = (0, records.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if records[middle].offset < offset { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
 
@@ -95,35 +119,5 @@ struct KeyOrder {
             return "record \(sequence[seen[key] ?? 0]) of key '\(key)' never came"
         }
         return nil
-    }
-}
-
-/// What the headers of a dead letter say.
-struct Letter {
-    private(set) var code = ""
-    private(set) var step = ""
-    private(set) var topic = ""
-    private(set) var row: Int?
-    private var partition: Int32?
-    private var offset: Int64?
-
-    init(_ record: LogRecord) {
-        for header in record.headers {
-            let value = String(decoding: header.value, as: UTF8.self)
-            switch String(decoding: header.name, as: UTF8.self) {
-            case DeadLetterHeader.code: code = value
-            case DeadLetterHeader.step: step = value
-            case DeadLetterHeader.topic: topic = value
-            case DeadLetterHeader.row: row = Int(value)
-            case DeadLetterHeader.partition: partition = Int32(value)
-            case DeadLetterHeader.offset: offset = Int64(value)
-            default: break
-            }
-        }
-    }
-
-    var place: Place? {
-        guard let partition, let offset else { return nil }
-        return Place(partition: partition, offset: offset)
     }
 }

@@ -1,7 +1,7 @@
 import ETL
 
 extension Plan {
-    /// The pipeline every seed runs: files → raw → out → table.
+    /// The pipeline every seed runs: files → raw → out → table. What breaks the rule passes it once it was replayed often enough.
     static func simulated(_ folder: String) throws(SimulationError) -> Plan {
         let path = "\(folder)/sim.yaml"
         try write(text(folder), to: path)
@@ -33,26 +33,27 @@ extension Plan {
     }
 
     private static func text(_ folder: String) -> String {
-        """
-        name: sim
-        topics:
-          raw: {name: raw}
-          out: {name: out}
-        extractors:
-          extract:
-            to: raw
-            key: "message.k + ''"
-            csv: {path: "\(folder)/*.csv", columns: {n: int, bad: bool}}
-        stages:
-          stage:
-            from: raw
-            to: out
-            steps:
-              - check: {name: rule, expr: "!message.bad"}
-          load:
-            from: out
-            load:
-              postgres: {url: "postgres://localhost/sim", table: t, mode: append}
-        """
+        let attempt = "'\(DeadLetterHeader.attempt)'"
+        return """
+            name: sim
+            topics:
+              raw: {name: raw}
+              out: {name: out}
+            extractors:
+              extract:
+                to: raw
+                key: "message.k + ''"
+                csv: {path: "\(folder)/*.csv", columns: {n: int, bad: bool, heals: int}}
+            stages:
+              stage:
+                from: raw
+                to: out
+                steps:
+                  - check: {name: rule, expr: "!message.bad || (\(attempt) in headers && int(headers[\(attempt)]) > message.heals)"}
+              load:
+                from: out
+                load:
+                  postgres: {url: "postgres://localhost/sim", table: t, mode: append}
+            """
     }
 }

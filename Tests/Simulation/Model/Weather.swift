@@ -3,7 +3,7 @@ import Log
 /// A call that crosses the boundary between engine and log.
 enum LogAction: String, CaseIterable {
     case poll, begin, send, sendOffsets, commit, abort, commitOffsets, committed
-    case makeConsumer, makeProducer, makeReader, describe, offsets, groupOffsets, acknowledged, flush
+    case makeConsumer, makeProducer, makeReader, read, describe, offsets, groupOffsets, acknowledged, flush
 }
 
 /// What a seed has in store, drawn at its start: how the pipeline is cut, and which faults come how often. Each fault is left out in
@@ -27,6 +27,8 @@ struct Weather {
     var commitDelayMs: Int
     /// Records a poll gives at most.
     var pollRecords: Int
+    /// How dead letters are replayed; nil: not at all.
+    var replay: ReplayWeather?
 
     // Faults, in a thousand of the calls they can come in.
     var crash: Int
@@ -78,6 +80,35 @@ struct Weather {
         sinkConflicts = rate(&random, [10, 60])
         late = random.one(of: [0, 300, 700])
         faultSteps = random.one(of: [100, 300, 700, 1500])
+        let replay = ReplayWeather(&random)
+        self.replay = random.chance(350) ? replay : nil
+    }
+}
+
+/// What is replayed, and how.
+struct ReplayWeather {
+    /// How many runs there are over the stage's letters, and over the loader's. After the third of each come the parked ones.
+    var runs: [Int]
+    /// Between two runs, or two looks whether there is anything to replay.
+    var pauseMs: Int
+    var maxAttempts: Int
+    /// The stage's letters are mended (`--set`); otherwise it is the stage that lets them through some day.
+    var mends: Bool
+    var hasFilter: Bool
+    /// Brokers refuse some records for their size.
+    var refusesLarge: Bool
+    var limit: Int64?
+    var rate: Double?
+
+    init(_ random: inout Random) {
+        runs = [random.within(1...6), random.within(1...6)]
+        pauseMs = random.one(of: [1, 20, 200])
+        maxAttempts = random.within(1...3)
+        mends = random.chance(500)
+        hasFilter = random.chance(250)
+        refusesLarge = random.chance(200)
+        limit = random.chance(200) ? Int64(random.within(1...3)) : nil
+        rate = random.chance(200) ? random.one(of: [20, 500]) : nil
     }
 }
 
@@ -88,7 +119,8 @@ extension LogAction {
         case .poll, .commitOffsets: [.retriable, .fenced, .fatal]
         case .begin, .send, .sendOffsets, .commit: [.retriable, .abortable, .fenced, .fatal]
         case .abort: [.retriable, .abortable, .fenced, .fatal]
-        case .committed, .makeConsumer, .makeProducer, .describe, .offsets, .groupOffsets, .makeReader, .flush: [.retriable]
+        case .committed, .makeConsumer, .makeProducer, .describe, .offsets, .groupOffsets, .makeReader, .read, .flush:
+            [.retriable]
         case .acknowledged: [.fatal]
         }
     }

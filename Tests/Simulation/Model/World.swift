@@ -3,7 +3,7 @@ import Log
 
 /// One seed's world: the log, the database, the members, what the weather does to them, and the ledger that watches.
 ///
-/// Unchecked: only the thread that has the scheduler's baton touches it.
+/// Unchecked: a seed runs in one thread.
 final class World: @unchecked Sendable {
     let scheduler: Scheduler
     let data: DataSet
@@ -19,12 +19,14 @@ final class World: @unchecked Sendable {
     /// Steps after which a seed that doesn't come to its end counts as stuck.
     static let stepLimit = 30_000
 
-    init(_ random: Random, _ weather: Weather, _ data: DataSet, _ plan: Plan, trace: ((String) -> Void)?) throws(LogError) {
+    init(
+        _ random: Random, _ fibers: FiberPool, _ weather: Weather, _ data: DataSet, _ plan: Plan, trace: ((String) -> Void)?
+    ) throws(LogError) {
         self.weather = weather
         self.data = data
         self.plan = plan
         self.trace = trace
-        scheduler = Scheduler(random)
+        scheduler = Scheduler(random, fibers)
         log = MemoryLog(
             clock: BrokerClock(scheduler), maxPollIntervalMs: Int64(weather.sessionMs), commitDelayMs: Int64(weather.commitDelayMs))
         postgres = Postgres(scheduler)
@@ -34,9 +36,9 @@ final class World: @unchecked Sendable {
                 NewTopic(name: topics.raw, partitions: Int32(weather.rawPartitions)),
                 NewTopic(name: topics.out, partitions: Int32(weather.outPartitions)),
                 NewTopic(name: plan.checkpointTopic, partitions: 1, properties: ["cleanup.policy": "compact"]),
-            ] + topics.dead.map { NewTopic(name: $0, partitions: 2) })
-        for topic in [topics.raw, topics.out] + topics.dead { try log.retain(topic: topic) }
-        ledger = try Ledger(log, data, topics, plan, isExactlyOnce: weather.isExactlyOnce)
+            ] + topics.letters.map { NewTopic(name: $0, partitions: 2) })
+        for topic in [topics.raw, topics.out] + topics.letters { try log.retain(topic: topic) }
+        ledger = try Ledger(log, data, topics, plan, weather)
         postgres.onCommit = { [unowned self] transaction in
             ledger.loading(transaction)
             if let what = ledger.fault { fail(what) }
@@ -130,7 +132,7 @@ final class World: @unchecked Sendable {
 }
 
 extension LogError {
-    /// What a process that crashed meets wherever it turns: its thread has to end, and nothing it does counts.
+    /// What a process that crashed meets wherever it turns: its code has to end, and nothing it does counts.
     static var crashed: LogError { LogError(.configuration, code: "sim.crashed", "the process has crashed") }
 }
 
@@ -141,7 +143,9 @@ struct Topics {
     let extractDead: String
     let stageDead: String
     let loadDead: String
-    var dead: [String] { [extractDead, stageDead, loadDead] }
+    let stageParked: String
+    let loadParked: String
+    var letters: [String] { [extractDead, stageDead, loadDead, stageParked, loadParked] }
 
     init(_ plan: Plan) {
         raw = plan.stages[0].from
@@ -149,5 +153,7 @@ struct Topics {
         extractDead = plan.deadLetterTopic(of: plan.extractors[0].name)
         stageDead = plan.deadLetterTopic(of: plan.stages[0].name)
         loadDead = plan.deadLetterTopic(of: plan.stages[1].name)
+        stageParked = plan.parkedTopic(of: plan.stages[0].name)
+        loadParked = plan.parkedTopic(of: plan.stages[1].name)
     }
 }
