@@ -147,8 +147,8 @@ struct Splice: ~Copyable {
 
     // MARK: Output
 
-    /// The object `record[open..<]` with all members that are set, none of which it has, behind its last one, in `output`. Returns a
-    /// slot whose value has no JSON form; nil: done, `output` being empty where nothing is set.
+    /// The object `record[open..<]` with all members that are set, none of which it has, behind its last one, in `output`. Returns
+    /// a slot whose value has no JSON form; nil: done, `output` being empty where nothing is set.
     mutating func append(_ record: UnsafeRawBufferPointer, open: Int, contentEnd: Int, _ frame: UnsafePointer<Value>) -> Int? {
         output.reset()
         var hasMembers = contentEnd > open + 1

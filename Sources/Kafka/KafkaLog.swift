@@ -83,8 +83,8 @@ public final class KafkaLog: RecordLog {
         let result = try commonConfiguration(clientId: clientId)
         let memory = max(memoryBytes, 1 << 20)
         result.tune("queued.min.messages", 1_000_000)
-        // The limit counts keys and values; around each the client keeps about twice as much again where records are small. More than
-        // 16 MB makes nothing faster: what is taken soon after it came is still in the processor's caches.
+        // The limit counts keys and values; around each the client keeps about twice as much again where records are small.
+        // More than 16 MB makes nothing faster: what is taken soon after it came is still in the processor's caches.
         result.tune("queued.max.messages.kbytes", min(memory / (3 << 10), 16_384))
         if patienceMs > 0 {
             result.tune("fetch.min.bytes", 256 << 10)

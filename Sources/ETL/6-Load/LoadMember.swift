@@ -501,7 +501,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
 
     // MARK: Clients
 
-    /// Waits a little for a Postgres that is just starting; then whoever runs the process should know. False: asked to stop meanwhile.
+    /// Waits a little for a Postgres that is just starting; then whoever runs the process should know. False: asked to stop
+    /// meanwhile.
     private func connectSink() throws(ETLError) -> Bool {
         var backoff = Backoff(context.plan.retry)
         let patienceEndsMs = context.clock.nowMs() + 10_000

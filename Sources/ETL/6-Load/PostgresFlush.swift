@@ -35,7 +35,8 @@ extension PostgresSink {
 
     static let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;"
 
-    /// The whole batch, or what was not sent of it while it was filled. False: some partition's offset isn't what was expected; nothing is written.
+    /// The whole batch, or what was not sent of it while it was filled. False: some partition's offset isn't what was expected;
+    /// nothing is written.
     private func write(
         _ moving: String, _ partitions: Int, _ statements: LoadStatements, _ connection: Connection
     ) throws(PostgresError) -> Bool {

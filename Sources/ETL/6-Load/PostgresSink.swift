@@ -106,8 +106,8 @@ public struct PostgresSink: ~Copyable, RowSink {
         }
     }
 
-    /// Converts the record to a row and keeps a copy of it, or rejects it. `connect` must have succeeded once. Now and then it sends
-    /// what has come together to the server; what goes wrong there, `flush` says.
+    /// Converts the record to a row and keeps a copy of it, or rejects it. `connect` must have succeeded once. Now and then it
+    /// sends what has come together to the server; what goes wrong there, `flush` says.
     public mutating func append(_ record: LogRecord) -> AppendOutcome {
         let start = buffer.count
         let refusal = encoder.append(record.value, row: buffered.count, to: &buffer)
