@@ -26,6 +26,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     private var rejectedBytes = 0
     private var pending = BatchReport()
     private var bufferedSinceMs: Int64?
+    /// When Postgres first had what the group's offsets don't say yet; nil: they do.
+    private var followsSinceMs: Int64?
     /// Set where a failure can't be dealt with on the spot; `resync` follows before anything else is polled.
     private var resyncReason: String?
     /// Whether too many of a partition's last records failed.
@@ -71,7 +73,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             try load(batch)
             let loadedNs = phases.lap(.process)
             if !batch.records.isEmpty { context.telemetry.batchSeconds.observe(nanoseconds: loadedNs) }
-            if isDue { try flush() }
+            if isDue { try flush(isLast: false) }
+            followIfDue()
             try settlePauses()
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
                 try flush()
@@ -140,14 +143,17 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     // MARK: Writing
 
     /// Rows, then dead letters with the group's offsets. After this, nothing is buffered, whatever happened.
-    private func flush() throws(ETLError) {
+    /// - Parameter isLast: for now; the group's offsets follow at once.
+    private func flush(isLast: Bool = true) throws(ETLError) {
         guard resyncReason == nil else { return }
         let moved = positions.uncommitted()
         if !hasBatch {
             if !moved.isEmpty { commitGroup(moved) }
             return
         }
-        let offsets = moved.map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
+        // Where the group is yet to follow, Postgres may have it all.
+        let offsets = moved.filter { stored[$0.partition] != $0.offset }
+            .map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
         do throws(SinkError) {
             phases.lap(.process)
             let refused = try sink.flush(offsets: offsets, rejected: rejectedHere)
@@ -170,8 +176,10 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         }
         if letters.count > 0 {
             guard sendLetters(moved) else { return }
-        } else {
+        } else if isLast {
             commitGroup(moved)
+        } else {
+            followsSinceMs = followsSinceMs ?? context.clock.nowMs()
         }
         pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
         clearBuffers()
@@ -189,9 +197,17 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         bufferedSinceMs = nil
     }
 
+    /// A commit to the group takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for those
+    /// who look at the group's lag.
+    private func followIfDue() {
+        guard let since = followsSinceMs, context.clock.nowMs() - since >= 500, resyncReason == nil, !hasBatch else { return }
+        commitGroup(positions.uncommitted())
+    }
+
     /// The group's offset is a hint where no dead letters hang on it, so a failure to commit it is no failure. It waits, because a
     /// commit still on its way could come after the next transaction's and set the group back behind dead letters that were sent.
     private func commitGroup(_ offsets: [PartitionOffset]) {
+        followsSinceMs = nil
         do {
             try consumer?.commit(offsets, wait: true)
             positions.markCommitted(offsets)

@@ -37,6 +37,8 @@ package final class Run: Sendable {
     package let startedMs = wallClockMs()
     private let lookups: LookupTables
     private let state = Mutex(State())
+    /// Notified when a member has finished.
+    private let ends = Monitor()
 
     private struct State {
         var running: [Int] = []
@@ -155,6 +157,9 @@ package final class Run: Sendable {
             defer { state.failure = state.failure ?? error }
             return error != nil && state.failure == nil
         }
+        ends.enter()
+        ends.notifyAll()
+        ends.leave()
         if isFirst, let error {
             journal.emit(Failed(error: error))
             // What a paused stage has written is worth being read to its end.
@@ -181,7 +186,9 @@ package final class Run: Sendable {
                 nextLagMs = clock.nowMs() + 1000
             }
             tick(self)
-            clock.wait(ms: 50)
+            ends.enter()
+            if state.withLock({ $0.running == running }) { ends.wait(untilMonotonicMs: monotonicMs() + 50) }
+            ends.leave()
         }
         // After a stop nobody waits for a broker that may be why it stopped.
         if !state.withLock({ $0.stopping }) { updateLag() }
