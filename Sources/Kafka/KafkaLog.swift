@@ -69,6 +69,9 @@ public final class KafkaLog: RecordLog {
         result.tune("log_level", 4)
         result.tune("log.connection.close", false)  // idle connections are closed by brokers all the time
         result.tune("socket.keepalive.enable", true)
+        // A request is written whole; what is held back of it until an acknowledgment comes only comes later (off by default in
+        // newer versions).
+        result.tune("socket.nagle.disable", true)
         result.tune("reconnect.backoff.max.ms", 2000)
         // From 2.11.0 on, librdkafka forgets the brokers it knew when all are away, and starts again from the bootstrap servers.
         // Requests to a group's coordinator then go to one it forgot and are never answered: 2.16.1's

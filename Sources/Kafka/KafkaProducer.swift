@@ -95,7 +95,7 @@ public final class KafkaProducer: LogProducer {
 
     public func flush(timeoutMs: Int32) throws(LogError) {
         try checkOpen()
-        let error = rd_kafka_flush(client.handle, timeoutMs)
+        let error = awaitAcknowledgments(timeoutMs: Int64(timeoutMs))
         try throwFailure()
         if error.rawValue != 0 {
             let left = rd_kafka_outq_len(client.handle)
@@ -103,6 +103,19 @@ public final class KafkaProducer: LogProducer {
                 error, "waiting \(timeoutMs) ms for \(left) records to be acknowledged by Kafka at \(client.servers)")
         }
         durable = sends
+    }
+
+    /// Sends what waits for company and waits until the brokers have acknowledged everything, which the result says.
+    ///
+    /// In small steps: nothing wakes a thread in rd_kafka_flush where only failures are reported, so it looks every 10 ms.
+    func awaitAcknowledgments(timeoutMs: Int64) -> rd_kafka_resp_err_t {
+        let deadline = Deadline(timeoutMs)
+        var steps = 0
+        while true {
+            let error = rd_kafka_flush(client.handle, min(deadline.slice(steps < 50 ? 1 : 10), Int32(clamping: max(timeoutMs, 0))))
+            if error != RD_KAFKA_RESP_ERR__TIMED_OUT || deadline.isOver || client.state.pointee.failed > 0 { return error }
+            steps += 1
+        }
     }
 
     /// Throws what a record failed with that librdkafka has given up; again at each call, until the transaction is aborted.

@@ -77,6 +77,8 @@ extension KafkaProducer {
         try checkOpen()
         try requireTransactions()
         try throwFailure()
+        // What takes longer is left to the commit itself, which waits for it in any case.
+        _ = awaitAcknowledgments(timeoutMs: 50)
         do throws(LogError) {
             // Not for longer: whoever calls it calls again, unless it was asked to stop meanwhile.
             try retry(for: Int64(transactionTimeoutMs), "committing a transaction of \(transactionalId ?? "")") {

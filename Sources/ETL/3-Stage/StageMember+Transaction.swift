@@ -3,17 +3,13 @@ import Log
 // Exactly once: outputs, dead letters and input offsets in one transaction. `TransactionMachine` decides, this performs.
 // At least once takes the other branch of each function, see `StageMember+Acknowledged.swift`.
 extension StageMember {
-    private var isTransactional: Bool { stage.delivery == .exactlyOnce }
+    var isTransactional: Bool { stage.delivery == .exactlyOnce }
 
     /// True: a transaction is open (or none is needed).
     func beginIfNeeded() throws(ETLError) -> Bool {
         guard isTransactional else { return true }
         try perform(.work(nowMs: context.clock.nowMs()))
         return machine.isOpen
-    }
-
-    func sent(isCaughtUp: Bool) throws(ETLError) {
-        if !isTransactional { try noteSent(isCaughtUp: isCaughtUp) }
     }
 
     func commitIfDue() throws(ETLError) {

@@ -92,7 +92,7 @@ package final class StageMember: AssignmentListener {
             try failed(error)
             return false
         }
-        try sent(isCaughtUp: batch.records.count < Self.smallBatch)
+        if !isTransactional { try noteSent(isCaughtUp: batch.records.count < Self.smallBatch) }
         let sentNs = phases.lap(.send)
         if !batch.records.isEmpty { context.telemetry.batchSeconds.observe(nanoseconds: processedNs + sentNs) }
         return true
