@@ -32,11 +32,12 @@ package struct AcknowledgedOffsets {
 }
 
 extension StageMember {
-    /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send.
+    /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send. A flush of a millisecond sends
+    ///   it, and the next poll needn't wait for the answer.
     func noteSent(isCaughtUp: Bool) throws(ETLError) {
         acknowledged.sent(offsets: positions.uncommitted(), calledSend: outputs.count > 0)
         guard isCaughtUp, outputs.count > 0, let clients else { return }
-        do { try flush(clients, timeoutMs: 5) } catch { try recoverAtLeastOnce(error) }
+        do { try flush(clients, timeoutMs: 1) } catch { try recoverAtLeastOnce(error) }
     }
 
     func commitAcknowledged(nowMs: Int64) throws(ETLError) {

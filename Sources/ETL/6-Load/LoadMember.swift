@@ -197,8 +197,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         bufferedSinceMs = nil
     }
 
-    /// A commit to the group takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for those
-    /// who look at the group's lag.
+    /// A commit to the group takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for
+    /// those who look at the group's lag.
     private func followIfDue() {
         guard let since = followsSinceMs, context.clock.nowMs() - since >= 500, resyncReason == nil, !hasBatch else { return }
         commitGroup(positions.uncommitted())
