@@ -32,8 +32,8 @@ package struct AcknowledgedOffsets {
 }
 
 extension StageMember {
-    /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send. A flush of a millisecond sends
-    ///   it, and the next poll needn't wait for the answer.
+    /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send. A flush of a millisecond
+    ///   sends it, and the next poll needn't wait for the answer.
     func noteSent(isCaughtUp: Bool) throws(ETLError) {
         acknowledged.sent(offsets: positions.uncommitted(), calledSend: outputs.count > 0)
         guard isCaughtUp, outputs.count > 0, let clients else { return }
