@@ -107,21 +107,25 @@ class Pipeline:
             self.start(name)
 
     def ended(self, name, status):
-        recently = any(time.monotonic() - last < AFTERMATH_S for last in self.away.values())
-        if status == SERVICE_AWAY and recently:
+        if status == SERVICE_AWAY and self.recently_away():
             self.note(f"{name.partition('#')[0]} ended with status 4, a service being away, and was started again")
         elif name == "extractor" and time.monotonic() < self.two_extractors_until and self.fenced(name):
             self.note("extractor fenced by one that was stopped before it had begun")
         else:
             self.fail(f"{name} ended by itself with status {status}:\n{self.fleet.tail(name)}")
 
+    def recently_away(self):
+        return any(time.monotonic() - last < AFTERMATH_S for last in self.away.values())
+
     def fenced(self, name):
         return any("[extract.fenced]" in line for line in self.fleet.last(name))
 
     def leave(self, name):
-        """Ends a process in an orderly way."""
+        """Ends a process in an orderly way. One that is asked to stop while a service is away doesn't wait for it, and says so."""
         status = self.fleet.end(name)
-        if status != 0:
+        if status == SERVICE_AWAY and self.recently_away() and any("asked to stop, so given up" in line for line in self.fleet.last(name)):
+            self.note(f"{name.partition('#')[0]} was stopped while a service was away, and ended with status 4")
+        elif status != 0:
             self.fail(f"{name} ended with status {status} on SIGTERM:\n{self.fleet.tail(name)}")
 
     def in_transaction(self, name, timeout_s=10):
