@@ -73,7 +73,8 @@ package struct Session {
 
     /// The log the plan asks for. The in-memory one when there is no `kafka:`, or when `embedded`.
     package func openLog(embedded: Bool = false) throws(ETLError) -> any RecordLog {
-        guard let kafka = plan.kafka, !embedded else { return MemoryLog(memoryBytes: plan.memoryMB << 20) }
+        // The other half: what the log keeps around its records, and what members have in hand.
+        guard let kafka = plan.kafka, !embedded else { return MemoryLog(memoryBytes: plan.memoryMB << 19) }
         let journal = journal
         do throws(LogError) {
             return try KafkaLog(

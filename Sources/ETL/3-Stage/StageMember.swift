@@ -130,9 +130,10 @@ package final class StageMember: AssignmentListener {
         stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 50)) : 0
     }
 
-    /// Short enough that most of a transaction's records are with the brokers when it is committed.
+    /// Short enough that most of a transaction's records are with the brokers when it is committed; and, at least once, that those
+    /// which a flush came too early for don't wait long.
     private var lingerMs: Int32 {
-        stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 20)) : 20
+        stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 20)) : 2
     }
 
     /// Fewer records than this in a poll: the member keeps up with what is written.
