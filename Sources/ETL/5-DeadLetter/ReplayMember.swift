@@ -154,7 +154,14 @@ package final class ReplayMember {
                 producer?.close()
                 producer = nil
                 try makeProducer()
-                try requirePosition()
+                do throws(LogError) {
+                    try requirePosition()
+                } catch {
+                    // A producer that nobody knows the position for must not write: `connect` makes one and asks again.
+                    producer?.close()
+                    producer = nil
+                    throw error
+                }
                 try beginIfNeeded()
             }
         }
