@@ -10,6 +10,8 @@ public final class KafkaProducer: LogProducer {
     public let partitionCounts: [Int32]
     var sending: SendBuffer
     var isInTransaction = false
+    /// Offsets that are on their way into the transaction; nil: none are.
+    var offsetsCall: OffsetsCall?
     var isClosed = false
     /// Calls of `send`, and those of which everything is acknowledged.
     private var sends: Int64 = 0
@@ -159,7 +161,7 @@ public final class KafkaProducer: LogProducer {
     /// Why the open transaction can only be aborted; nil: it isn't known to. Its records were purged, which says nothing.
     /// Asked by beginning another, which librdkafka refuses with the reason, or as out of place where there is none.
     private func transactionFailure(_ what: String) -> LogError? {
-        guard let error = rd_kafka_begin_transaction(client.handle) else { return nil }
+        guard offsetsCall == nil, let error = rd_kafka_begin_transaction(client.handle) else { return nil }
         if rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE {
             rd_kafka_error_destroy(error)
             return nil
@@ -179,6 +181,6 @@ public final class KafkaProducer: LogProducer {
         if isInTransaction { try? abort(within: 3000) }
         isClosed = true
         sending.closeTopics()
-        client.destroy(waitMs: 2000)
+        if offsetsCall?.abandon() != true { client.destroy(waitMs: 2000) }
     }
 }

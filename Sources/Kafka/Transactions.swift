@@ -5,10 +5,14 @@ public import Log
 ///
 /// Each of librdkafka's calls may come back early and is then called again, which goes on where it was.
 extension KafkaProducer {
+    /// How long one call waits for brokers that don't answer before its caller hears of it. Not longer: whoever calls calls again,
+    /// unless it was asked to stop meanwhile, and counts how often.
+    private static var patienceMs: Int64 { 5000 }
+
     /// Takes the transactional id over from every producer before, and ends what they left open.
     func initialize() throws(LogError) {
         // The coordinator may still be loading, or finishing the last owner's transaction.
-        try retry(for: Int64(transactionTimeoutMs) + 30_000, "taking over transactional.id \(transactionalId ?? "")") {
+        try retry(until: Deadline(Int64(transactionTimeoutMs) + 30_000), "taking over transactional.id \(transactionalId ?? "")") {
             rd_kafka_init_transactions(client.handle, $0)
         }
         client.voice.succeeded()
@@ -36,11 +40,11 @@ extension KafkaProducer {
             throw LogError(
                 .abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
         }
-        guard let metadata = rd_kafka_consumer_group_metadata(consumer.client.handle) else {
+        let client = consumer.client
+        try add(offsets, topic: consumer.topic, group: consumer.group) { () throws(LogError) in
+            if let metadata = rd_kafka_consumer_group_metadata(client.handle) { return metadata }
             throw LogError(.abortable, code: "log.membership_lost", "\(what): the consumer isn't a member of its group")
         }
-        defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
-        try add(PartitionList(topic: consumer.topic, offsets), metadata, what, group: consumer.group)
     }
 
     public func sendOffsets(_ offsets: [PartitionOffset], group: String, topic: String) throws(LogError) {
@@ -49,21 +53,35 @@ extension KafkaProducer {
         try throwFailure()
         if offsets.isEmpty { return }
         let what = "adding offsets of topic \(topic), group \(group), to the transaction"
-        // No member id and no generation, as clients before KIP-447: brokers take it from whoever owns the transactional id.
-        guard let metadata = rd_kafka_consumer_group_metadata_new(group) else {
+        try add(offsets, topic: topic, group: group) { () throws(LogError) in
+            // No member id and no generation, as clients before KIP-447: brokers take it from whoever owns the transactional id.
+            if let metadata = rd_kafka_consumer_group_metadata_new(group) { return metadata }
             throw LogError(.configuration, code: "log.invalid", "\(what): '\(group)' can't be the name of a group")
         }
-        defer { rd_kafka_consumer_group_metadata_destroy(metadata) }
-        try add(PartitionList(topic: topic, offsets), metadata, what, group: group)
     }
 
     private func add(
-        _ list: borrowing PartitionList, _ metadata: OpaquePointer, _ what: String, group: String
+        _ offsets: [PartitionOffset], topic: String, group: String, as metadata: () throws(LogError) -> OpaquePointer
     ) throws(LogError) {
-        let pointer = list.pointer
+        let deadline = Deadline(Self.patienceMs)
         do throws(LogError) {
-            try retry(for: Int64(transactionTimeoutMs), what, group: group) {
-                rd_kafka_send_offsets_to_transaction(client.handle, pointer, metadata, $0)
+            // One that was left unanswered goes on: where it is for the same offsets, its answer is the answer.
+            if let call = offsetsCall, call.offsets != offsets || call.group != group { try settleOffsets(deadline) }
+            while true {
+                do throws(LogError) {
+                    if offsetsCall == nil {
+                        let call = OffsetsCall(
+                            client, topic: topic, offsets, group: group, metadata: try metadata(), timeoutMs: transactionTimeoutMs)
+                        try call.start()
+                        offsetsCall = call
+                    }
+                    return try settleOffsets(deadline)
+                } catch {
+                    guard error.kind == .retriable, !deadline.isOver else { throw error }
+                    if let refusal = client.lastingRefusal { throw refusal }
+                    rd_kafka_poll(client.handle, 0)
+                    client.pause(ms: 20)
+                }
             }
         } catch {
             // As in `commit`.
@@ -73,15 +91,35 @@ extension KafkaProducer {
         }
     }
 
+    /// Waits for the answer to offsets that are on their way, without which nothing else can be done with the transaction, and
+    /// throws the error that it is. While there is none, `offsetsCall` stays.
+    private func settleOffsets(_ deadline: Deadline) throws(LogError) {
+        guard let call = offsetsCall else { return }
+        let what = "adding offsets of group \(call.group) to the transaction on Kafka at \(client.servers)"
+        while !call.wait(ms: deadline.slice(500)) {
+            rd_kafka_poll(client.handle, 0)
+            if let refusal = client.lastingRefusal { throw refusal }
+            guard deadline.isOver else { continue }
+            throw LogError(.retriable, code: "log.timed_out", "\(what): no answer; librdkafka's last words: \(client.voice.reason)")
+        }
+        offsetsCall = nil
+        guard let error = call.takeError() else { return }
+        let rights = client.rights("Write", group: call.group, transactionalId: transactionalId ?? "")
+        var failure = KafkaErrors.consume(error, what, rights)
+        if failure.kind == .retriable { failure.message += "; librdkafka's last words: \(client.voice.reason)" }
+        throw failure
+    }
+
     public func commit() throws(LogError) {
         try checkOpen()
         try requireTransactions()
         try throwFailure()
+        let deadline = Deadline(Self.patienceMs)
+        try settleOffsets(deadline)
         // What takes longer is left to the commit itself, which waits for it in any case.
         _ = awaitAcknowledgments(timeoutMs: 50)
         do throws(LogError) {
-            // Not for longer: whoever calls it calls again, unless it was asked to stop meanwhile.
-            try retry(for: Int64(transactionTimeoutMs), "committing a transaction of \(transactionalId ?? "")") {
+            try retry(until: deadline, "committing a transaction of \(transactionalId ?? "")") {
                 rd_kafka_commit_transaction(client.handle, $0)
             }
         } catch {
@@ -93,12 +131,14 @@ extension KafkaProducer {
         if client.voice.lastError != nil { client.voice.succeeded() }
     }
 
-    public func abort() throws(LogError) { try abort(within: Int64(transactionTimeoutMs)) }
+    public func abort() throws(LogError) { try abort(within: Self.patienceMs) }
 
     func abort(within timeoutMs: Int64) throws(LogError) {
         try checkOpen()
         try requireTransactions()
-        try retry(for: timeoutMs, "aborting a transaction of \(transactionalId ?? "")") {
+        let deadline = Deadline(timeoutMs)
+        do throws(LogError) { try settleOffsets(deadline) } catch { if offsetsCall != nil { throw error } }
+        try retry(until: deadline, "aborting a transaction of \(transactionalId ?? "")") {
             rd_kafka_abort_transaction(client.handle, $0)
         }
         isInTransaction = false
@@ -112,12 +152,9 @@ extension KafkaProducer {
         }
     }
 
-    /// Calls `request` with a timeout until it succeeds, fails for good, or `timeoutMs` is over.
-    private func retry(for timeoutMs: Int64, _ what: String, group: String = "", _ request: (Int32) -> OpaquePointer?)
-        throws(LogError)
-    {
-        let deadline = Deadline(timeoutMs)
-        let rights = client.rights("Write", group: group, transactionalId: transactionalId ?? "")
+    /// Calls `request` with a timeout until it succeeds, fails for good, or the time is over.
+    private func retry(until deadline: Deadline, _ what: String, _ request: (Int32) -> OpaquePointer?) throws(LogError) {
+        let rights = client.rights("Write", transactionalId: transactionalId ?? "")
         while let error = request(deadline.slice(5000)) {
             var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)", rights)
             if failure.kind == .retriable {

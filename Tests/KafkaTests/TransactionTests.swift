@@ -1,3 +1,4 @@
+import Foundation
 import Kafka
 import Log
 import Testing
@@ -151,5 +152,57 @@ import TestServices
         #expect(logError { try producer.begin() }?.kind == .configuration)
         producer.close()
         #expect(logError { try producer.send("x") }?.code == "log.closed")
+    }
+
+    /// Where brokers go away between the two requests that add offsets to a transaction, librdkafka waits for them without an
+    /// end: the producer must come back, say so, go on when they are back, and close when they aren't.
+    @Test(arguments: [true, false]) func brokersThatGoAwayAmidOffsetsHoldNobodyUp(comesBack: Bool) throws {
+        let proxy = KafkaProxy()
+        defer { proxy.close() }
+        let broker = try KafkaBroker(
+            directory: "\(NSTemporaryDirectory())/etl-test-amid.\(UUID().uuidString.prefix(8))",
+            arguments: ["--set", "advertised.listeners=CLIENTS://127.0.0.1:\(proxy.port)"])
+        defer { broker.destroy() }
+        proxy.forward(to: Int(broker.bootstrap.split(separator: ":").last ?? "") ?? 0)
+        let log = try KafkaLog(bootstrapServers: "127.0.0.1:\(proxy.port)")
+        let (input, output) = (try newTopic(log), try newTopic(log))
+        let feed = try log.makeProducer(ProducerOptions(topics: [input], transactionalId: nil))
+        try feed.send("1", "2")
+        try feed.flush(timeoutMs: 30_000)
+        feed.close()
+        let producer = try log.makeProducer(
+            ProducerOptions(topics: [output], transactionalId: output, transactionTimeoutMs: 60_000))
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: input, group: output, listener: Listener()))
+        _ = try consumer.read(count: 2)
+        let offsets = [PartitionOffset(partition: 0, offset: 2)]
+        try producer.begin()
+        try producer.send("a", "b")
+        try producer.flush(timeoutMs: 30_000)
+
+        proxy.goAway(atRequest: 28)  // TxnOffsetCommit
+        let started = ContinuousClock.now
+        for call in 1...2 {
+            let error = logError { try producer.sendOffsets(offsets, of: consumer) }
+            #expect(error?.kind == .retriable, "call \(call): \(String(describing: error))")
+            #expect(error?.message.contains("adding offsets of group \(output)") == true, "\(error?.message ?? "")")
+        }
+        #expect(proxy.isAway)
+        if comesBack {
+            proxy.comeBack()
+            var error: LogError?
+            repeat {
+                error = logError { try producer.sendOffsets(offsets, of: consumer) }
+            } while error?.kind == .retriable && ContinuousClock.now < started + .seconds(120)
+            #expect(error == nil)
+            try producer.commit()
+            #expect(try log.committedOffsets(group: output, topic: input) == [2])
+        } else {
+            #expect(logError { try producer.abort() }?.kind == .retriable)
+        }
+        let closing = ContinuousClock.now
+        producer.close()
+        consumer.close()
+        // It waits 3 s for an abort and 5 s to leave the group.
+        #expect(ContinuousClock.now < closing + .seconds(30))
     }
 }

@@ -97,7 +97,7 @@ import Testing
         let done = try summary(try dlq(pipeline, "replay", repair[0], repair[1], repair[2], "--rate=100/s", "--format=json"))
         #expect(done["replayed"] as? Int == 10 && done["kept"] as? Int == 1 && done["parked"] as? Int == 0)
         #expect(done["group"] as? String == "etl.\(pipeline.name).validate.replay")
-        let back = try pipeline.settled("raw").filter { $0.letter("attempt") == ["2"] }
+        let back = try pipeline.read("raw").filter { $0.letter("attempt") == ["2"] }
         #expect(back.count == 10 && back.allSatisfy { $0.ownHeaders == trace && $0.headers.count == 5 })
         #expect(
             back.allSatisfy { row in records.contains { $0.key == row.key && $0.partition == row.partition } },
@@ -108,16 +108,16 @@ import Testing
         #expect(try dlq(pipeline, "show", "--stage=validate").hasSuffix("1 dead letter in \(pipeline.name).validate.dlq\n"))
 
         // Unmended it fails again: one dead letter with one history, until it is parked.
-        let first = try #require(try pipeline.settled("validate.dlq").last)
+        let first = try #require(try pipeline.read("validate.dlq").last)
         for attempt in 2...3 {
             #expect(try summary(try dlq(pipeline, "replay", repair[0], "--format=json"))["replayed"] as? Int == 1)
             try runStage(pipeline, "validate")
-            let again = try #require(try pipeline.settled("validate.dlq").last)
+            let again = try #require(try pipeline.read("validate.dlq").last)
             #expect(again.letter("attempt") == ["\(attempt)"] && again.letter("first_failed_at") == first.letter("first_failed_at"))
             #expect(try dlq(pipeline, "show", repair[0]).contains("1 dead letter in"))
         }
         #expect(try summary(try dlq(pipeline, "replay", repair[0], "--format=json"))["parked"] as? Int == 1)
-        #expect(try pipeline.settled("validate.parked").map(\.keyText) == ["cut"])
+        #expect(try pipeline.read("validate.parked").map(\.keyText) == ["cut"])
         #expect(try dlq(pipeline, "list").contains("validate (parked)"))
         #expect(try dlq(pipeline, "show", repair[0], "--parked").contains("replayed up to 2 times"))
         #expect(try dlq(pipeline, "replay", repair[0], "--parked").contains("1 replayed"))
@@ -157,7 +157,7 @@ import Testing
             "--set=quantity=20")
         #expect(text.contains("1 replayed"), "\(text)")
         #expect(
-            try pipeline.settled("raw").map(\.valueText).sorted { $0 ?? "" < $1 ?? "" } == [
+            try pipeline.read("raw").map(\.valueText).sorted { $0 ?? "" < $1 ?? "" } == [
                 "{\"id\":1,\"quantity\":2}", "{\"id\":7,\"quantity\":20}",
             ])
     }
@@ -208,7 +208,7 @@ import Testing
         #expect(done["replayed"] as? Int == 3)
         let reasons = (done["reasons"] as? [[String: Any]] ?? []).map { "\($0["code"] ?? "") \($0["count"] ?? "")" }
         #expect(reasons == ["replay.no_topic 1", "replay.topic_missing 1"])
-        let back = try pipeline.settled("raw")
+        let back = try pipeline.read("raw")
         #expect(back.map { "\($0.keyText ?? "") \($0.partition)" } == ["streams 0", "connect 1", "spring 2"])
         #expect(back.allSatisfy { $0.ownHeaders == [own] && $0.letter("attempt") == ["2"] })
         #expect(try objects(try run("show", "--format=json")).count == 2)
@@ -230,7 +230,7 @@ import Testing
         let done = try summary(try dlq(pipeline, "replay", "--stage=validate", "--to=\(pipeline.name).small", "--format=json"))
         #expect(done["replayed"] as? Int == 39)
         #expect((done["reasons"] as? [[String: Any]])?.first?["code"] as? String == "log.record_too_large")
-        let sent = try pipeline.settled("small")
+        let sent = try pipeline.read("small")
         #expect(sent.count == 39 && Set(sent.map(\.keyText)).count == 39 && !sent.contains { $0.keyText == "k\(number)" })
         #expect(try dlq(pipeline, "show", "--stage=validate").contains("1 dead letter in"))
         #expect(try dlq(pipeline, "replay", "--stage=validate").contains("1 replayed"), "where it came from takes it")
@@ -246,7 +246,7 @@ import Testing
         let words = try dlq(pipeline, "replay", "--stage=validate", status: 2)
         #expect(words.contains("--topic=\(pipeline.name).validate.dlq"), "\(words)")
         #expect(try dlq(pipeline, "replay", "--topic=\(pipeline.name).validate.dlq").contains("1 replayed"))
-        #expect(try pipeline.settled("raw").count == 4)
+        #expect(try pipeline.read("raw").count == 4)
     }
 
     @Test func whatIsAskedWronglyIsSaid() throws {

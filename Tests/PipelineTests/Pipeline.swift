@@ -134,19 +134,17 @@ final class Pipeline {
         try producer.flush(timeoutMs: 30_000)
     }
 
-    /// Every committed record of a topic, by partition and offset.
+    /// Every committed record of a topic, by partition and offset. On Kafka once all that was written is: a broker tells the writer
+    /// of its commit a moment before it can be read.
     func read(_ topic: String, on log: (any RecordLog)? = nil) throws -> [TestRecord] {
-        try readWhole("\(name).\(topic)", on: log ?? kafka)
-    }
-
-    /// As `read`, once what was committed can be read: a broker says so to the writer a moment before.
-    func settled(_ topic: String) throws -> [TestRecord] {
         let name = "\(name).\(topic)"
-        try wait("what was written to \(name) can be read") {
-            let readable = try kafka.offsets(topic: name).map(\.end)
-            return try zip(kafka.writtenOffsets(topic: name).map(\.end), readable).allSatisfy { $0 <= $1 }
+        if log == nil {
+            try wait("what was written to \(name) can be read") {
+                let readable = try kafka.offsets(topic: name).map(\.end)
+                return try zip(kafka.writtenOffsets(topic: name).map(\.end), readable).allSatisfy { $0 <= $1 }
+            }
         }
-        return try read(topic)
+        return try readWhole(name, on: log ?? kafka)
     }
 
     /// Waits until something holds; says what was waited for when it never does.

@@ -70,8 +70,8 @@ import Testing
         }
         #expect(kills >= 20, "it was killed \(kills) times")
 
-        let back = try pipeline.settled("raw").map { $0.keyText ?? "" }
-        let parked = try pipeline.settled("pass.parked").map { $0.keyText ?? "" }
+        let back = try pipeline.read("raw").map { $0.keyText ?? "" }
+        let parked = try pipeline.read("pass.parked").map { $0.keyText ?? "" }
         var left: [TestRecord] = []
         try PendingLetters(of: "\(pipeline.name).pass.dlq", log: pipeline.kafka, clock: SystemClock()).read(pipeline.kafka) {
             record in
@@ -118,7 +118,7 @@ import Testing
         try broker.restart()
         #expect(try process.wait(seconds: 90) == 0, "\(process.errors.suffix(3000))")
         #expect(process.output.contains("\"replayed\":3000"), "\(process.output.suffix(500))")
-        let back = try pipeline.settled("raw").map { $0.keyText ?? "" }
+        let back = try pipeline.read("raw").map { $0.keyText ?? "" }
         #expect(back.sorted() == (0..<3000).map { "k\($0)" }.sorted(), "each once")
     }
 

@@ -24,17 +24,10 @@ public final class PostgresProxy: Sendable {
 
     public init(target: Int) throws {
         self.target = target
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        self.listener = listener
-        port = Self.withAddress(0) { address, length in
-            bind(listener, address, length)
-            listen(listener, 16)
-            var own = length
-            getsockname(listener, address, &own)
-        }
+        (listener, port) = Relay.listener()
         Thread.detachNewThread { [self] in
             while true {
-                let client = accept(listener, nil, nil)
+                let client = accept(self.listener, nil, nil)
                 if client < 0 { return }
                 Thread.detachNewThread { self.relay(client) }
             }
@@ -52,8 +45,7 @@ public final class PostgresProxy: Sendable {
     public var hasFailed: Bool { fault.withLock { $0 == .none } }
 
     private func relay(_ client: Int32) {
-        let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        _ = Self.withAddress(target) { address, length in connect(server, address, length) }
+        let server = Relay.connected(to: target)
         var buffer = [UInt8](repeating: 0, count: 65536)
         var total = 0
         var endsAtAnswer = false
@@ -79,7 +71,7 @@ public final class PostgresProxy: Sendable {
                 }
                 if due == .beforeCommit { break }
                 if case .afterBytes = due { break }
-                Self.send(buffer[..<count], to: server)
+                Relay.send(buffer[..<count], to: server)
                 if due == .duringCommit { break }
                 if due == .afterCommit { endsAtAnswer = true }
             }
@@ -92,35 +84,11 @@ public final class PostgresProxy: Sendable {
                     endsAtAnswer = false
                     fail(.afterCommit)
                 }
-                Self.send(buffer[..<count], to: client)
+                Relay.send(buffer[..<count], to: client)
             }
         }
         Glibc.close(client)
         Glibc.close(server)
-    }
-
-    private static func send(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) {
-        bytes.withUnsafeBytes { bytes in
-            var sent = 0
-            while sent < bytes.count {
-                let count = Glibc.send(descriptor, bytes.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL))
-                if count <= 0 { return }
-                sent += count
-            }
-        }
-    }
-
-    /// Runs `body` with the loopback address and returns the port that is in it afterwards.
-    @discardableResult
-    private static func withAddress(_ port: Int, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Void) -> Int {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-            return Int(UInt16(bigEndian: pointer.pointee.sin_port))
-        }
     }
 }
 
