@@ -102,6 +102,15 @@ extension MemberContext {
     }
 }
 
+/// The listener of another member of a group, which only comes to make a member under test share its partitions.
+final class AnotherMember: AssignmentListener {
+    func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
+        partitions.map { _ in .earliest }
+    }
+    func revoking(_ partitions: [Int32], consumer: any LogConsumer) {}
+    func lost(_ partitions: [Int32], consumer: any LogConsumer) {}
+}
+
 /// Key and value of every committed record of a topic, in order within each partition.
 func everything(in topic: String, of log: MemoryLog) throws -> [(key: String, value: String)] {
     let reader = try log.makeReader(topic: topic)

@@ -176,13 +176,6 @@ import Testing
     /// Put out of the group with a transaction open, and in again within the same poll, before anything was committed: what that poll
     /// brought is dropped, and must come again.
     @Test func partitionsLostAndGotBackInOnePollAreReadFromTheirStart() throws {
-        final class Other: AssignmentListener {
-            func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
-                partitions.map { _ in .earliest }
-            }
-            func revoking(_ partitions: [Int32], consumer: any LogConsumer) {}
-            func lost(_ partitions: [Int32], consumer: any LogConsumer) {}
-        }
         let stage = Self.stage(.exactlyOnce)
         var plan = Plan.test(stages: [stage])
         plan.commitIntervalMs = 60_000
@@ -208,10 +201,12 @@ import Testing
                     $0 += 1; return $0
                 }) == 2
             else { return }
-            // The other must come when the first counts as away, whose poll interval is shorter than this.
-            usleep(5000)
+            // The other must come when the first counts as away: its poll interval of a millisecond must be over.
+            let clock = SystemLogClock()
+            let polledMs = clock.nowMs
+            while clock.nowMs < polledMs + 3 {}
             do {
-                let consumer = try log.makeConsumer(ConsumerOptions(topic: "in", group: group, listener: Other()))
+                let consumer = try log.makeConsumer(ConsumerOptions(topic: "in", group: group, listener: AnotherMember()))
                 _ = try consumer.poll(timeoutMs: 0, maxRecords: 1)
                 consumer.close()
             } catch {
@@ -245,13 +240,6 @@ import Testing
 
     /// What can't be mended comes up in a revocation, and then the poll around it fails too, as does each that follows.
     @Test func aRevocationThatFailsForGoodInAPollThatFailsEnds() throws {
-        final class Other: AssignmentListener {
-            func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
-                partitions.map { _ in .earliest }
-            }
-            func revoking(_ partitions: [Int32], consumer: any LogConsumer) {}
-            func lost(_ partitions: [Int32], consumer: any LogConsumer) {}
-        }
         let stage = Self.stage(.exactlyOnce)
         var plan = Plan.test(stages: [stage])
         plan.commitIntervalMs = 60_000
@@ -272,7 +260,7 @@ import Testing
             }
             if number > 100 { control.requestStop() }
             guard number == 2 else { return }
-            _ = try log.makeConsumer(ConsumerOptions(topic: "in", group: group, listener: Other())).poll(
+            _ = try log.makeConsumer(ConsumerOptions(topic: "in", group: group, listener: AnotherMember())).poll(
                 timeoutMs: 0, maxRecords: 1)
         }
         _ = try log.create(topics: ["in", "out", "t.s.dlq"].map { NewTopic(name: $0, partitions: 2) })

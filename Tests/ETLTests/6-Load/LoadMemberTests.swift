@@ -114,20 +114,13 @@ import Testing
 
     /// What it was to drain is done already, and the dead letters of what it loaded beyond that fail at first: it doesn't leave them.
     @Test func aDrainDoesNotEndWhileDeadLettersAreOwed() throws {
-        final class Nobody: AssignmentListener {
-            func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
-                partitions.map { _ in .earliest }
-            }
-            func revoking(_ partitions: [Int32], consumer: any LogConsumer) {}
-            func lost(_ partitions: [Int32], consumer: any LogConsumer) {}
-        }
         let fixture = try PostgresFixture()
         let faulty = FaultyLog()
         let (log, plan, stage, prepared) = try Self.prepare(faulty, [Fault(action: .begin, kind: .retriable, at: 1)], fixture)
         var sink = prepared
         sink.batchMs = 60_000
         try Self.write(0..<20, to: log)
-        let consumer = try log.makeConsumer(ConsumerOptions(topic: "in", group: plan.group(of: stage), listener: Nobody()))
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: "in", group: plan.group(of: stage), listener: AnotherMember()))
         _ = try consumer.poll(timeoutMs: 0, maxRecords: 1)
         try consumer.commit([PartitionOffset(partition: 0, offset: 1)], wait: true)
         consumer.close()
