@@ -66,7 +66,7 @@ package final class ExtractMember {
             if !isOpen { try producer.begin() }
             isOpen = true
             try writeRows(producer)
-            if context.clock.nowMs() - startedMs >= Int64(max(context.plan.commitIntervalMs, 10)) { break }
+            if context.clock.nowMs() - startedMs >= Int64(max(context.plan.commitIntervalMs, 10)) || producer.shouldCommit { break }
         }
         guard isOpen else { return isMore }
         try commit(producer)

@@ -14,7 +14,8 @@ extension StageMember {
 
     func commitIfDue() throws(ETLError) {
         if isTransactional {
-            try perform(.tick(nowMs: context.clock.nowMs()))
+            let isUrgent = machine.isOpen && clients?.producer.shouldCommit == true
+            try perform(isUrgent ? .drain : .tick(nowMs: context.clock.nowMs()))
         } else {
             try commitAcknowledged(nowMs: context.clock.nowMs())
         }

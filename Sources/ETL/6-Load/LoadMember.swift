@@ -197,10 +197,11 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         bufferedSinceMs = nil
     }
 
-    /// A commit to the group takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for
-    /// those who look at the group's lag.
+    /// A commit to brokers takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for those
+    /// who look at the group's lag. In memory it takes nothing, and writers wait for the room it makes.
     private func followIfDue() {
-        guard let since = followsSinceMs, context.clock.nowMs() - since >= 500, resyncReason == nil, !hasBatch else { return }
+        guard let since = followsSinceMs, resyncReason == nil, !hasBatch else { return }
+        guard context.log is MemoryLog || context.clock.nowMs() - since >= 500 else { return }
         commitGroup(positions.uncommitted())
     }
 
