@@ -205,4 +205,49 @@ import TestServices
         // It waits 3 s for an abort and 5 s to leave the group.
         #expect(ContinuousClock.now < closing + .seconds(30))
     }
+
+    /// Records are given up while commit, called again and again, waits for them.
+    @Test func aCommitInWhoseMidstRecordsFailCanBeAborted() throws {
+        let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-midst.\(UUID().uuidString.prefix(8))")
+        defer { broker.destroy() }
+        let log = try KafkaLog(bootstrapServers: broker.bootstrap)
+        let topic = try newTopic(log)
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        try producer.begin()
+        try producer.send("there")
+        try producer.flush(timeoutMs: 30_000)
+        try broker.pause()
+        // Each is given up 10 s after it was sent. A flush is the wait between them, since nothing is acknowledged.
+        try producer.send("early")
+        #expect(logError { try producer.flush(timeoutMs: 5000) }?.kind == .retriable)
+        try producer.send("late")
+        var errors: [LogError] = []
+        repeat {
+            guard let error = logError({ try producer.commit() }) else { break }
+            errors.append(error)
+        } while errors.last?.kind == .retriable && errors.count < 10
+        #expect(errors.last?.kind == .abortable, "\(errors)")
+        try broker.resume()
+        var failure: LogError?
+        for _ in 0..<10 {
+            failure = logError { try producer.abort() }
+            if failure?.kind != .retriable { break }
+        }
+        // Where the broker was the first to end the transaction, it has fenced whoever was in it.
+        #expect(failure == nil || failure?.kind == .fenced, "\(String(describing: failure))")
+        producer.close()
+        let next = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        try next.begin()
+        try next.send("after")
+        try next.commit()
+        next.close()
+        let reader = try log.makeReader(topic: topic)
+        defer { reader.close() }
+        var found: [String?] = []
+        try reader.read(partition: 0, from: 0, to: log.offsets(topic: topic)[0].end) { record in
+            found.append(text(record.value))
+            return true
+        }
+        #expect(found == ["after"])
+    }
 }
