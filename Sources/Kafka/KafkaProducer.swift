@@ -183,7 +183,7 @@ public final class KafkaProducer: LogProducer {
     public func close() {
         if isClosed { return }
         // What can't be aborted in time the broker aborts after transaction.timeout.ms, or the next owner of the id.
-        if isInTransaction { try? abort(within: 3000) }
+        if isInTransaction, !isCommitting { try? abort(within: 3000) }
         isClosed = true
         sending.closeTopics()
         if offsetsCall?.abandon() != true { client.destroy(waitMs: 2000) }

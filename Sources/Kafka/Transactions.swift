@@ -130,7 +130,8 @@ extension KafkaProducer {
         }
         isCommitting = true
         do throws(LogError) {
-            try retry(until: deadline, "committing a transaction of \(transactionalId ?? "")") {
+            // In short steps: where a record was refused meanwhile, librdkafka says so at the next call only.
+            try retry(until: deadline, stepMs: 500, "committing a transaction of \(transactionalId ?? "")") {
                 rd_kafka_commit_transaction(client.handle, $0)
             }
         } catch {
@@ -168,10 +169,11 @@ extension KafkaProducer {
 
     /// Calls `request` with a timeout until it succeeds, fails for good, or the time is over.
     private func retry(
-        until deadline: Deadline, endsAtStop: Bool = false, _ what: String, _ request: (Int32) -> OpaquePointer?
+        until deadline: Deadline, stepMs: Int64 = 5000, endsAtStop: Bool = false, _ what: String,
+        _ request: (Int32) -> OpaquePointer?
     ) throws(LogError) {
         let rights = client.rights("Write", transactionalId: transactionalId ?? "")
-        while let error = request(deadline.slice(5000)) {
+        while let error = request(deadline.slice(stepMs)) {
             var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)", rights)
             if failure.kind == .retriable {
                 if let refusal = client.lastingRefusal { throw refusal }

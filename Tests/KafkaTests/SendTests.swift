@@ -58,7 +58,9 @@ import TestServices
             try producer.send([
                 Written(value: "before"), Written(value: String(repeating: "x", count: 30_000)), Written(value: "after"),
             ])
-            try producer.commit()
+            while let unanswered = logError({ try producer.commit() }) {
+                if unanswered.kind != .retriable { throw unanswered }
+            }
         }
         #expect(error?.kind == .configuration)
         #expect(error?.code == "log.record_too_large")

@@ -152,15 +152,29 @@ extension LoadMember where Sink: ~Copyable {
         guard let first = wanted.keys.min(), let last = wanted.keys.max(), let producer, let writer else { return }
         let reader = try context.log.makeReader(topic: stage.from)
         defer { reader.close() }
-        letters.reset()
         defer { letters.reset() }
         var found = 0
-        try reader.read(partition: partition, from: first, to: last + 1) { record in
-            guard let failure = wanted[record.offset] else { return true }
-            writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
-            found += 1
-            return true
+        // A second time, since a partition's new leader may not have shown all of it yet.
+        for _ in 1...2 where found < wanted.count {
+            letters.reset()
+            found = 0
+            try reader.read(partition: partition, from: first, to: last + 1) { record in
+                guard let failure = wanted[record.offset] else { return true }
+                writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
+                found += 1
+                return true
+            }
+            let range = try context.log.offsets(topic: stage.from).first { $0.partition == partition }
+            // Not for ever: the topic may have been made anew.
+            if found < wanted.count, let range, range.end <= last, lettersNotShown < 8 {
+                lettersNotShown += 1
+                throw LogError(
+                    .retriable, code: "log.busy",
+                    "topic \(stage.from), partition \(partition): its leader shows records up to offset \(range.end), rejected ones "
+                        + "up to \(last) are known")
+            }
         }
+        lettersNotShown = 0
         guard found == wanted.count else {
             let gone =
                 "\(wanted.count - found) rejected records of topic \(stage.from), partition \(partition), "

@@ -40,6 +40,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     var lostConsumers: Backoff
     private var phases: PhaseClock
     var callbackFailure: ETLError?
+    /// How often in a row the topic ended before records whose dead letters are owed.
+    var lettersNotShown = 0
 
     package init(context: MemberContext, stage: StagePlan, plan: PostgresPlan, sink: consuming Sink) {
         self.context = context
