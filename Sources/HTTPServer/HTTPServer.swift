@@ -30,6 +30,8 @@ public final class HTTPServer: Sendable {
     /// Why it couldn't be started.
     public struct Failure: Error, Equatable, Sendable {
         public var message: String
+        /// The certificate or key is to blame, not the address.
+        public var isOfTLS = false
     }
 
     /// The port it listens on.
@@ -82,7 +84,10 @@ public final class HTTPServer: Sendable {
             let words = box.words.withLock { $0 }
             for text in [certificate, key] { free(text) }
             context.release()
-            throw Failure(message: [words, reason].filter { !$0.isEmpty }.joined(separator: ": "))
+            // TLS is set up once the address is had, so its words come only where the address is fine.
+            throw Failure(
+                message: [words, reason].filter { !$0.isEmpty }.joined(separator: ": "),
+                isOfTLS: options.certificate != nil && words.contains("TLS"))
         }
         port = etl_http_port(started)
         daemon = Mutex(Handle(daemon: started, texts: [certificate, key].compactMap(\.self)))
@@ -152,14 +157,17 @@ private func forget(_ state: UnsafeMutablePointer<UnsafeMutableRawPointer?>?) {
     state?.pointee = nil
 }
 
-/// Keeps the library's last words, for the reason of a failed start; what clients do wrong later is theirs.
+/// Keeps the library's first words, for the reason of a failed start; what clients do wrong later is theirs.
 private func keep(_ context: UnsafeMutableRawPointer?, _ format: UnsafePointer<CChar>?, _ arguments: CVaListPointer?) {
     guard let context, let format, let arguments else { return }
     var text = [CChar](repeating: 0, count: 512)
     vsnprintf(&text, text.count, format, arguments)
     let words = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let line = words.split(separator: "\n").joined(separator: " ")
-    Unmanaged<HTTPServer.Box>.fromOpaque(context).takeUnretainedValue().words.withLock { $0 = line }
+    var line = words.split(separator: "\n").joined(separator: " ")
+    if line.hasSuffix(".") { line.removeLast() }
+    Unmanaged<HTTPServer.Box>.fromOpaque(context).takeUnretainedValue().words.withLock { kept in
+        if kept.utf8.count < 1000 { kept += (kept.isEmpty ? "" : "; ") + line }
+    }
 }
 
 private func parameters(_ connection: OpaquePointer) -> [HTTPRequest.Parameter] {

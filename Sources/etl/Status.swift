@@ -5,7 +5,7 @@ import Log
 let statusVerb = Verb(
     command: Command(
         name: "etl status",
-        summary: "shows how far every stage of a pipeline is, and its dead letters, as Kafka has it",
+        summary: "shows how far every stage of a pipeline is, and how many dead letters wait at most ('etl dlq list' counts them)",
         options: [
             CommonOptions.topology, CommonOptions.pipeline, CommonOptions.dir, CommonOptions.environment,
             Option("sample", "SECONDS", "how long to watch for the rate (default: 1; 0: not at all)"), CommonOptions.format,

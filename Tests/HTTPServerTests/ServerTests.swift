@@ -119,13 +119,21 @@ import Testing
         #expect(curl("https://localhost:\(server.port)/x").status == 0, "a certificate nobody vouches for")
         #expect(curl("--cacert", folder + "/cert.pem", "--tls-max", "1.1", "https://localhost:\(server.port)/x").status == 0)
         #expect(curl("http://localhost:\(server.port)/x").status == 0, "no TLS")
-        #expect(throws: HTTPServer.Failure.self) { try self.server { ($0.certificate, $0.key) = ("-----BEGIN nonsense", key) } }
+        let bad = #expect(throws: HTTPServer.Failure.self) {
+            try self.server { ($0.certificate, $0.key) = ("-----BEGIN nonsense", key) }
+        }
+        #expect(bad?.isOfTLS == true && bad?.message.contains("certificate") == true, "\(bad?.message ?? "")")
+        // A sound certificate on an address that is taken.
+        let taken = #expect(throws: HTTPServer.Failure.self) {
+            try self.server { ($0.certificate, $0.key, $0.port) = (certificate, key, server.port) }
+        }
+        #expect(taken?.isOfTLS == false && taken?.message.contains("in use") == true, "\(taken?.message ?? "")")
     }
 
     @Test func aPortThatIsTaken() throws {
         let first = try server()
         let failure = #expect(throws: HTTPServer.Failure.self) { try server { $0.port = first.port } }
-        #expect(failure?.message.contains("in use") == true, "\(failure?.message ?? "")")
+        #expect(failure?.message.contains("in use") == true && failure?.isOfTLS == false, "\(failure?.message ?? "")")
         #expect(throws: HTTPServer.Failure.self) { try server { $0.host = "no.such.host.invalid" } }
     }
 

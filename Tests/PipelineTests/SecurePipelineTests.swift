@@ -127,6 +127,90 @@ import Testing
             let bytes = String(decoding: (record.value ?? []) + record.headers.flatMap { $0.value ?? [] }, as: UTF8.self)
             for password in Self.passwords { #expect(!bytes.contains(password)) }
         }
+        try theListedRightsOfCommandsSuffice()
+    }
+
+    /// Each row of the table for one user who may do nothing else. 100 dead letters of `pass` wait.
+    private func theListedRightsOfCommandsSuffice() throws {
+        let name = pipeline.name
+        let (topology, pass) = ("--topology=\(pipeline.file)", "--stage=pass")
+        func topics(_ names: String...) -> [String] { names.flatMap { ["--topic", "\(name).\($0)"] } }
+        func groups(_ names: String...) -> [String] { names.flatMap { ["--group", "etl.\(name).\($0)"] } }
+        let replayId = ["--transactional-id", "etl.\(name).pass.replay"]
+        // The control topic is made by whoever may.
+        let first = try finish(start(.etl, ["resume", topology, pass], as: "admin"))
+        #expect(first.status == 0, "\(first.words.suffix(800))")
+        let rows: [(words: [String], read: [String], write: [String], describe: [String], says: String)] = [
+            (
+                ["status", topology, "--sample=0", "--format=json"], topics("raw", "load"), [],
+                topics("rows.dlq", "pass.dlq", "store.dlq") + groups("pass", "store", "rows.replay", "pass.replay", "store.replay"),
+                "\"dead_letters_at_most\": 10"
+            ),
+            (
+                ["dlq", "list", topology, "--format=json"],
+                topics("rows.dlq", "pass.dlq", "pass.parked", "store.dlq", "store.parked"), [],
+                groups("rows.replay", "pass.replay", "pass.parked.replay", "store.replay", "store.parked.replay"),
+                "\"count\":100"
+            ),
+            (["dlq", "show", topology, pass], topics("pass.dlq"), [], groups("pass.replay"), "check.failed"),
+            (
+                ["dlq", "discard", topology, pass, "--yes", "--limit=10", "--archive=\(pipeline.folder)/discarded.jsonl"],
+                topics("pass.dlq") + groups("pass.replay"), topics("pass.dlq") + replayId, [], "10 discarded"
+            ),
+            (
+                ["dlq", "replay", topology, pass], topics("pass.dlq") + groups("pass.replay"),
+                topics("pass.dlq", "pass.parked", "raw") + replayId, [], "90 replayed"
+            ),
+            (["resume", topology, pass], [], topics("control"), topics("raw"), "asked all that run stage pass"),
+        ]
+        for row in rows {
+            let rights = [("Read", row.read), ("Write", row.write), ("Describe", row.describe)].filter { !$0.1.isEmpty }
+            for (operation, resources) in rights { try broker.allow("nobody", ["--operation", operation] + resources) }
+            let done = try finish(start(.etl, row.words, as: "nobody"))
+            #expect(done.status == 0 && done.words.contains(row.says), "\(row.words): \(done.words.suffix(1500))")
+            try broker.disallow(rights.flatMap { $0.1 })
+        }
+        let denied = try finish(start(.etl, ["resume", topology, pass], as: "nobody"))
+        #expect(
+            denied.status == 1 && denied.words.contains("[log.denied]"), "what was taken back is gone: \(denied.words.suffix(800))")
+        #expect(try readWhole("\(name).raw", on: admin).count == 2090)
+    }
+
+    /// Without the right to read the control topic a stage says so once, as long as it lasts; with it, requests are heard.
+    @Test func aStageThatMayNotHearRequests() throws {
+        let name = pipeline.name
+        let log = try admin
+        try pipeline.write("t.yaml", Self.topology + "\ndead_letter: {max_rate: 0.5, window: 20}\n")
+        try pipeline.plan(["KAFKA_USER": "admin", "kafka_password": "x", "postgres_url": "postgres://"]).requireTopics(
+            log, create: true)
+        try grantWhatIsListed()
+        let (topology, control) = ("--topology=\(pipeline.file)", ["--topic", "\(name).control"])
+        try broker.deny("etl", ["--operation", "All"] + control)
+        let pass = try stage("pass")
+        func count(_ event: String) -> Int { pass.errors.ranges(of: "\"event\":\"\(event)\"").count }
+        try pipeline.send((0..<60).map { _ in TestRecord("k", "{\"id\":1900}", partition: 0) }, to: "raw", on: log)
+        try pipeline.wait("the partition pauses: \(pass.errors.suffix(500))") { count("partition.paused") == 1 }
+        try pipeline.wait("it says what is missing: \(pass.errors.suffix(500))") { count("resume.unheard") == 1 }
+        #expect(pass.errors.contains("user etl may not DESCRIBE topic \(name).control"), "\(pass.errors.suffix(3000))")
+
+        // The first request makes the topic, which takes CREATE.
+        try broker.allow("nobody", ["--operation", "Describe", "--topic", "\(name).raw"])
+        try broker.allow("nobody", ["--operation", "Write"] + control)
+        let denied = try finish(start(.etl, ["resume", topology, "--stage=pass"], as: "nobody"))
+        #expect(
+            denied.status == 1 && denied.words.contains("user nobody may not CREATE topic \(name).control"),
+            "\(denied.words.suffix(800))")
+        try broker.allow("nobody", ["--operation", "Create"] + control)
+        #expect(try finish(start(.etl, ["resume", topology, "--stage=pass"], as: "nobody")).status == 0)
+
+        try broker.deny("etl", ["--operation", "All"] + control, remove: true)
+        try pipeline.wait("it hears again: \(pass.errors.suffix(500))") { count("resume.heard") == 1 }
+        #expect(count("resume.unheard") == 1, "looked for every second, told once: \(pass.errors.suffix(3000))")
+        #expect(count("partition.resumed") == 0, "what was asked while it couldn't hear")
+        #expect(try finish(start(.etl, ["resume", topology, "--stage=pass"], as: "nobody")).status == 0)
+        try pipeline.wait("it goes on: \(pass.errors.suffix(500))") { count("partition.resumed") == 1 }
+        pass.terminate()
+        #expect(try finish(pass).status == 0)
     }
 
     /// Rights withdrawn in the middle of a run stop the stage with their name; given back, the rest arrives, each record once.

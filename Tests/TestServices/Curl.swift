@@ -1,7 +1,9 @@
 import Foundation
 
 /// What curl says of a URL: status and body; status 0: no answer.
-public func curl(_ words: String...) -> (status: Int, body: String) {
+public func curl(_ words: String...) -> (status: Int, body: String) { curl(words) }
+
+public func curl(_ words: [String]) -> (status: Int, body: String) {
     let file = NSTemporaryDirectory() + "/etl-curl.\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: file) }
     let line = (["curl", "-s", "--max-time", "20", "-w", "\n%{http_code}"] + words).map { "'\($0)'" }.joined(separator: " ")

@@ -58,9 +58,14 @@ public final class KafkaBroker: Sendable {
     public func certificate(_ name: String) -> String { "\(directory)/tls/\(name)" }
 
     /// Allows a user something on a broker of `secured`, in the words of kafka-acls.sh.
-    public func allow(_ user: String, _ arguments: String...) throws {
+    public func allow(_ user: String, _ arguments: String...) throws { try allow(user, arguments) }
+
+    public func allow(_ user: String, _ arguments: [String]) throws {
         try acls(["--add", "--allow-principal", "User:\(user)"] + arguments)
     }
+
+    /// Takes back what anybody was allowed on these resources by their names, not by a prefix.
+    public func disallow(_ resources: [String]) throws { try acls(["--remove", "--force"] + resources) }
 
     /// Denies it, whatever else allows it; `remove`: no longer.
     public func deny(_ user: String, _ arguments: [String], remove: Bool = false) throws {

@@ -9,7 +9,7 @@ topic, every dead-letter topic and the table with an independent reading of the 
 where it belongs, byte for byte, in order.
 
 Decisions come from the seed, moments don't: a seed gives the same input and faults, not the same interleaving.
-Exit status: 0 all right, 1 something lost, doubled or wrong, 3 a service this needs is missing.
+Exit status: 0 all right, 1 something lost, doubled, out of order or wrong, 3 a service this needs is missing.
 """
 import argparse
 import random

@@ -26,21 +26,26 @@ def judge(pipeline, topics):
     for fault, times in sorted(pipeline.counts.items()):
         print(f"| {fault} | {times} |")
     print(f"| **all** | **{sum(pipeline.counts.values())}** |")
-    print("\n| place | expected | found | lost | doubled | wrong |\n|---|---:|---:|---:|---:|---:|")
-    for place in places:
-        print(f"| {place.name} | {place.expected:,} | {place.found:,} | {len(place.lost)} | {len(place.doubled)} "
-              f"| {len(place.wrong)} |")
-    print()
+    print("\n" + table(places))
     for what, times in sorted(pipeline.notes.items()):
         print(f"noted {times} times: {what}")
     for place in places:
         print(f"{'ok  ' if place.right_for(delivery) else 'FAIL'} chaos: {place.name}")
-        for kind in ("lost", "doubled", "wrong"):
+        for kind in verdict.KINDS:
             if kind != "doubled" or delivery == "exactly_once":
                 for what in getattr(place, kind)[:SHOWN]:
                     print(f"     {kind}: {what}")
     failures(pipeline)
     return all(place.right_for(delivery) for place in places) and not pipeline.failures
+
+
+def table(places):
+    """Markdown: a row for each place, a column for each way to be wrong."""
+    head = ["place", "expected", "found", *verdict.KINDS]
+    rows = [[place.name, f"{place.expected:,}", f"{place.found:,}", *(str(len(getattr(place, kind))) for kind in verdict.KINDS)]
+            for place in places]
+    lines = ["| " + " | ".join(cells) + " |" for cells in [head, *rows]]
+    return "\n".join([lines[0], "|---|" + "---:|" * (len(head) - 1), *lines[1:]]) + "\n"
 
 
 def failures(pipeline):

@@ -8,6 +8,8 @@ from expect import EXTRACTOR_DLQ, STAGES, TOPICS, parse
 HEADERS = ["topology", "stage", "step", "code", "message", "topic", "partition", "offset", "timestamp", "attempt",
            "first_failed_at", "failed_at"]
 HIDDEN = "…"
+# What can be wrong with a place, in the order it is told.
+KINDS = ("lost", "doubled", "reordered", "wrong")
 
 
 @dataclass
@@ -17,15 +19,16 @@ class Place:
     found: int
     lost: list = field(default_factory=list)
     doubled: list = field(default_factory=list)
+    reordered: list = field(default_factory=list)
     wrong: list = field(default_factory=list)
 
     @property
     def right(self):
-        return not (self.lost or self.doubled or self.wrong)
+        return not any(getattr(self, kind) for kind in KINDS)
 
     def right_for(self, delivery):
         """At least once a record may come again; all else holds as well."""
-        return not (self.lost or self.wrong) if delivery == "at_least_once" else self.right
+        return not (self.lost or self.reordered or self.wrong) if delivery == "at_least_once" else self.right
 
 
 def compare(name, expected, found):
@@ -45,7 +48,7 @@ def topic(name, records, expected):
     injected = {identity for identity in injected if isinstance(identity, tuple)}
     values = [(record, parse(record.value)) for record in records]
     identities = []
-    last, partitions, wrong, met = {}, {}, [], set()
+    last, partitions, reordered, wrong, met = {}, {}, [], [], set()
     for record, value in values:
         key = record.key.decode() if record.key is not None else None
         at = value.get("ordered_at") if value else None
@@ -61,10 +64,11 @@ def topic(name, records, expected):
         if partitions.setdefault(key, record.partition) != record.partition:
             wrong.append(f"{where}: key {key!r} is in partition {partitions[key]} too")
         if at not in met and last.get(key, -1) > expected.order[at]:
-            wrong.append(f"{where}: comes after a later order of key {key!r}")
+            reordered.append(f"{where}: comes after a later order of key {key!r}")
         last[key] = max(last.get(key, -1), expected.order[at])
         met.add(at)
     place = compare(name, {**wanted, **dict.fromkeys(injected)}, identities)
+    place.reordered = reordered
     place.wrong += wrong
     return place
 

@@ -72,10 +72,11 @@ extension PlanBuilder {
         for extractor in topology.extractors?.value ?? [] {
             checkReserved("dlq", "dead-letter topic", of: extractor.name, at: extractor.position, names)
         }
-        if let place = names["\(name).checkpoints"] {
-            reader.report(
-                "topic.reserved", "topic `\(name).checkpoints` holds the extractors' checkpoints", at: place, "give it another name"
-            )
+        for (ending, what) in [
+            ("checkpoints", "holds the extractors' checkpoints"), ("control", "carries what `etl resume` asks of running stages"),
+        ] {
+            guard let place = names["\(name).\(ending)"] else { continue }
+            reader.report("topic.reserved", "topic `\(name).\(ending)` \(what)", at: place, "give it another name")
         }
     }
 

@@ -126,9 +126,14 @@ extension HTTPPlan {
             run.journal.emit(Listening(address: bound.description, isSecure: tls != nil))
             return server
         } catch {
+            if error.isOfTLS, let tls {
+                throw ETLError(
+                    .topology, code: "http.tls",
+                    "http.tls: certificate '\(tls.certificate)' and key '\(tls.key)' can't be used: \(error.message)")
+            }
             throw ETLError(
                 .failed, code: "http.listen",
-                "can't listen on \(listen)\(tls == nil ? "" : " with TLS"): \(error.message); choose another address with --http")
+                "can't listen on \(listen): \(error.message); choose another address with --http")
         }
     }
 

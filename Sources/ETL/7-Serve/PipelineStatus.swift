@@ -19,39 +19,34 @@ package struct StageStatus: Equatable, Sendable {
     package var lagSeconds: Double?
     /// Offsets a second, over the time looked at; nil: not looked at.
     package var rate: Double?
-    /// In its dead-letter topic now; nil: the topic doesn't exist.
-    package var deadLetters: Int64?
-    /// False: there are more, counting was stopped.
-    package var deadLettersAreAll: Bool
+    /// Offsets between the position of its replays and the end of its dead-letter topic: as many dead letters wait there at most,
+    /// since offsets count the markers of transactions too. Nil: the topic doesn't exist.
+    package var deadLettersAtMost: Int64?
 
     package var lag: Int64 { partitions.reduce(0) { $0 + $1.lag } }
 }
 
 extension Plan {
     /// Asks the log where every stage stands.
-    /// - Parameters:
-    ///   - sampleMs: how long to watch for the rate; 0: not at all.
-    ///   - mostLetters: dead letters of a partition are counted by reading them, up to so many.
+    /// - Parameter sampleMs: how long to watch for the rate; 0: not at all.
     package func status(
-        _ log: any RecordLog, sampleMs: Int64, mostLetters: Int64 = 100_000, clock: any Clock = SystemClock()
+        _ log: any RecordLog, sampleMs: Int64, clock: any Clock = SystemClock()
     ) throws(LogError) -> [StageStatus] {
         var rows: [StageStatus] = []
         for extractor in extractors {
-            let (count, isAll) = try deadLetters(extractor.name, log, mostLetters)
             rows.append(
                 StageStatus(
-                    name: extractor.name, role: .extractor, topic: extractor.to, partitions: [], deadLetters: count,
-                    deadLettersAreAll: isAll))
+                    name: extractor.name, role: .extractor, topic: extractor.to, partitions: [],
+                    deadLettersAtMost: try deadLetters(extractor.name, log)))
         }
         let startMs = clock.nowMs()
         for stage in stages {
             let role: Counters.Role = if case .topic = stage.ending { .stage } else { .loader }
             let partitions = try standing(stage, log)
-            let (count, isAll) = try deadLetters(stage.name, log, mostLetters)
             rows.append(
                 StageStatus(
                     name: stage.name, role: role, topic: stage.from, partitions: partitions,
-                    lagSeconds: try age(stage, partitions, log), deadLetters: count, deadLettersAreAll: isAll))
+                    lagSeconds: try age(stage, partitions, log), deadLettersAtMost: try deadLetters(stage.name, log)))
         }
         guard sampleMs > 0 else { return rows }
         clock.wait(ms: max(0, sampleMs - (clock.nowMs() - startMs)))
@@ -94,40 +89,30 @@ extension Plan {
         return oldest.map { Double(max(0, wallClockMs() - $0)) / 1000 }
     }
 
-    private func deadLetters(
-        _ name: String, _ log: any RecordLog, _ most: Int64
-    ) throws(LogError) -> (count: Int64?, isAll: Bool) {
+    /// The lag of the group of replays. `etl dlq list` reads the letters to say exactly how many there are, which costs as much as
+    /// there is; this costs two questions, however many wait.
+    private func deadLetters(_ name: String, _ log: any RecordLog) throws(LogError) -> Int64? {
         let topic = deadLetterTopic(of: name)
-        guard try log.describe(topics: [topic]).first ?? nil != nil else { return (nil, true) }
-        let ranges = try log.offsets(topic: topic).filter { $0.end > $0.first }
-        if ranges.isEmpty { return (0, true) }
-        let reader = try log.makeReader(topic: topic)
-        defer { reader.close() }
-        var total: Int64 = 0
-        var isAll = true
-        for range in ranges {
-            // Offsets count markers too, so only reading tells how many there are.
-            var count: Int64 = 0
-            try reader.read(partition: range.partition, from: range.first, to: range.end) { _ in
-                count += 1
-                return count <= most
-            }
-            isAll = isAll && count <= most
-            total += min(count, most)
+        guard try log.describe(topics: [topic]).first ?? nil != nil else { return nil }
+        // Before the topic's end: a replay that goes on meanwhile moves the group only to where the topic ends by then.
+        let positions = try log.committedOffsets(group: ReplayPlan.group(of: topic), topic: topic)
+        return try log.offsets(topic: topic).reduce(0) { sum, range in
+            let index = Int(range.partition)
+            let position = index < positions.count ? positions[index] ?? range.first : range.first
+            return sum + max(0, range.end - max(position, range.first))
         }
-        return (total, isAll)
     }
 
     /// For people: a row for each extractor and stage.
     package func statusText(_ rows: [StageStatus]) -> String {
-        let head = ["", "reads", "lag", "lag s", "rate/s", "dead letters"]
+        let head = ["", "reads", "lag", "lag s", "rate/s", "dead letters at most"]
         let body = rows.map { row in
             let isStage = row.role != .extractor
             return [
                 row.name, isStage ? row.topic : "", isStage ? String(row.lag) : "",
                 row.lagSeconds.map { Exposition.number(($0 * 10).rounded() / 10) } ?? (isStage ? "0" : ""),
                 row.rate.map { String(Int64($0.rounded())) } ?? "",
-                row.deadLetters.map { "\($0)\(row.deadLettersAreAll ? "" : "+")" } ?? "no topic",
+                row.deadLettersAtMost.map(String.init) ?? "no topic",
             ]
         }
         let widths = head.indices.map { column in ([head] + body).map { $0[column].count }.max() ?? 0 }
@@ -152,8 +137,8 @@ extension Plan {
                             ("name", .string(row.name)), ("role", .string(row.role.rawValue)), ("topic", .string(row.topic)),
                             ("lag", row.role == .extractor ? .null : number(row.lag)),
                             ("lag_ms", number(row.lagSeconds.map { Int64($0 * 1000) })),
-                            ("rate", number(row.rate.map { Int64($0.rounded()) })), ("dead_letters", number(row.deadLetters)),
-                            ("dead_letters_are_all", .boolean(row.deadLettersAreAll)),
+                            ("rate", number(row.rate.map { Int64($0.rounded()) })),
+                            ("dead_letters_at_most", number(row.deadLettersAtMost)),
                             (
                                 "partitions",
                                 .array(

@@ -18,10 +18,7 @@ package enum ResumeRequest {
 
     /// Asks every process that runs the stage.
     package static func send(stage: String, partition: Int32?, plan: Plan, log: any RecordLog) throws(LogError) {
-        let topic = NewTopic(
-            name: plan.controlTopic, partitions: 1, replication: plan.topics.first?.replication ?? -1,
-            properties: ["cleanup.policy": "compact"])
-        if case .failed(let error) = try log.create(topics: [topic]).first { throw error }
+        try makeTopic(plan, log)
         let producer = try log.makeProducer(
             ProducerOptions(
                 topics: [plan.controlTopic], transactionalId: nil, memoryBytes: 1 << 20, clientId: "etl.\(plan.name).resume"))
@@ -34,6 +31,17 @@ package enum ResumeRequest {
                 headers: UnsafeBufferPointer(start: nil, count: 0), topic: 0, partition: 0))
         try producer.send(batch)
         try producer.flush(timeoutMs: 15_000)
+    }
+
+    /// Only where it isn't there: who may write to it need not be allowed to create it, and brokers refuse that before they look.
+    private static func makeTopic(_ plan: Plan, _ log: any RecordLog) throws(LogError) {
+        guard try log.describe(topics: [plan.controlTopic]).first ?? nil == nil else { return }
+        let topic = NewTopic(
+            name: plan.controlTopic, partitions: 1, replication: plan.topics.first?.replication ?? -1,
+            properties: ["cleanup.policy": "compact"])
+        guard case .failed(var error) = try log.create(topics: [topic]).first else { return }
+        error.message += "; the first request makes the topic, later ones only write to it"
+        throw error
     }
 }
 
@@ -55,6 +63,7 @@ final class ResumeWatch {
     private var next: Int64?
     private var reader: (any LogReader)?
     private var nextLookMs: Int64 = 0
+    private var failure = RepeatedFailure()
 
     init(plan: Plan, log: any RecordLog, journal: Journal) {
         self.plan = plan
@@ -75,7 +84,7 @@ final class ResumeWatch {
         guard isPaused else { return stop() }
         guard !fresh.isEmpty || nowMs >= nextLookMs else { return }
         nextLookMs = nowMs + 1000
-        hear(parts)
+        hear(parts, nowMs)
         for (part, pause) in fresh {
             told[part.counters.name, default: [:]][pause.partition] = pause
             journal.emit(
@@ -99,28 +108,29 @@ final class ResumeWatch {
     }
 
     /// Reads what came since the last look; a log that can't be asked now is asked at the next.
-    private func hear(_ parts: [Run.Part]) {
+    private func hear(_ parts: [Run.Part], _ nowMs: Int64) {
         guard !(log is MemoryLog) else { return }
         do throws(LogError) {
-            guard try log.describe(topics: [plan.controlTopic]).first ?? nil != nil else {
-                next = 0
-                return
-            }
-            guard let end = try log.writtenOffsets(topic: plan.controlTopic).first?.end else { return }
-            if let from = next, from < end {
-                if reader == nil { reader = try log.makeReader(topic: plan.controlTopic) }
-                try reader?.read(partition: 0, from: from, to: end) { record in
-                    if let request = ResumeRequest.parse(String(decoding: record.key, as: UTF8.self)) { obey(request, parts) }
-                    return true
-                }
-            }
-            next = end
+            next = try read(parts)
+            if failure.ends() { journal.emit(RequestsHeard(topic: plan.controlTopic)) }
         } catch {
-            journal.emit(
-                ClientFailed(member: "", error: error, reaction: "requests to go on with paused partitions are looked for again"))
+            if failure.isToBeTold(error.code, nowMs) { journal.emit(RequestsUnheard(topic: plan.controlTopic, error: error)) }
             reader?.close()
             reader = nil
         }
+    }
+
+    /// Reads what is new in the topic; gives what comes next in it.
+    private func read(_ parts: [Run.Part]) throws(LogError) -> Int64? {
+        guard try log.describe(topics: [plan.controlTopic]).first ?? nil != nil else { return 0 }
+        guard let end = try log.writtenOffsets(topic: plan.controlTopic).first?.end else { return next }
+        guard let from = next, from < end else { return end }
+        if reader == nil { reader = try log.makeReader(topic: plan.controlTopic) }
+        try reader?.read(partition: 0, from: from, to: end) { record in
+            if let request = ResumeRequest.parse(String(decoding: record.key, as: UTF8.self)) { obey(request, parts) }
+            return true
+        }
+        return end
     }
 
     private func obey(_ request: (stage: String, partition: Int32?), _ parts: [Run.Part]) {
@@ -132,4 +142,52 @@ final class ResumeWatch {
                 PartitionsResumed(stage: request.stage, topic: part.reads ?? "", partitions: released, asked: "etl resume"))
         }
     }
+}
+
+/// When to say that requests can't be heard: at the first failure, when it is another one, and every ten minutes after that. The
+/// topic is looked at every second, and a missing right is missing for long.
+struct RepeatedFailure {
+    static let silenceMs: Int64 = 600_000
+    private var code: String?
+    private var toldMs: Int64 = 0
+
+    mutating func isToBeTold(_ code: String, _ nowMs: Int64) -> Bool {
+        guard code != self.code || nowMs - toldMs >= Self.silenceMs else { return false }
+        self.code = code
+        toldMs = nowMs
+        return true
+    }
+
+    /// A look that succeeded. True: those before it didn't.
+    mutating func ends() -> Bool {
+        defer { code = nil }
+        return code != nil
+    }
+}
+
+/// The topic of requests can't be read.
+package struct RequestsUnheard: Event {
+    package static let name = "resume.unheard"
+    package var topic: String
+    package var error: LogError
+    package var level: LoggingPlan.Level { .warning }
+    package var message: String {
+        "\(error.message). Until topic \(topic) can be read, 'etl resume' isn't heard here; a restart and POST /resume let paused "
+            + "partitions go on all the same"
+    }
+    package var fields: [(String, FieldValue)] {
+        [
+            ("topic", .string(topic)), ("code", .string(error.code)), ("kind", .string(error.kind.rawValue)),
+            ("cause", .string(error.cause)),
+        ]
+    }
+}
+
+/// It can be read again.
+package struct RequestsHeard: Event {
+    package static let name = "resume.heard"
+    package var topic: String
+    package var level: LoggingPlan.Level { .info }
+    package var message: String { "topic \(topic) can be read: from now on 'etl resume' is heard here; ask again" }
+    package var fields: [(String, FieldValue)] { [("topic", .string(topic))] }
 }

@@ -195,6 +195,9 @@ import Testing
             "name: x\ntopics: {a: {name: x.s.dlq}, b: {name: x.checkpoints}}\nstages: {s: {from: a, to: b}}",
             "topic.reserved 2:20", "topic.reserved 2:40"),
         Case("name: x\ntopics: {a: {name: a}, b: {name: x.s.parked}}\nstages: {s: {from: a, to: b}}", "topic.reserved 2:34"),
+        Case(
+            "name: x\ntopics: {a: {name: x.control}, b: {name: x.controls}}\nstages: {s: {from: a, to: b}}",
+            "topic.reserved 2:20 topic `x.control` carries what `etl resume` asks of running stages"),
         Case("name: x\n\(topics)\nstages: {s: {from: a, to: a}}", "topic.unused", "stage.same_topic 3:27"),
         Case(
             "name: x\n\(topics)\nstages: {s: {from: a, to: b}, t: {from: b, to: a}}",

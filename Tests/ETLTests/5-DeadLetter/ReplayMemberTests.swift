@@ -49,7 +49,14 @@ import Testing
 
     static let kept: [(String, TestLetter, @Sendable (inout ReplayPlan) -> Void, String)] = [
         ("no headers", TestLetter("k", "{}"), { _ in }, "replay.no_topic"),
-        ("headers that are no UTF-8", TestLetter("k", "{}", [("etl.dlq.code", "\u{fffd}")]), { _ in }, "replay.no_topic"),
+        (
+            "headers that are no UTF-8",
+            {
+                var letter = TestLetter("k", "{}")
+                letter.headers = [.init(name: "etl.dlq.code", value: [0xff, 0xfe])]
+                return letter
+            }(), { _ in }, "replay.no_topic"
+        ),
         ("topic gone", letter("k", "{}", topic: "gone"), { _ in }, "replay.topic_missing"),
         ("a name that can't be", letter("k", "{}", topic: "a/b c"), { _ in }, "replay.topic_missing"),
         ("back into itself", letter("k", "{}", topic: "t.s.dlq"), { _ in }, "replay.same_topic"),
