@@ -6,7 +6,7 @@ let replayLettersVerb = Verb(
     command: Command(
         name: "etl dlq replay",
         summary: "sends dead letters back to the topic they came from, each exactly once",
-        options: LetterOptions.target + [
+        options: LetterOptions.target + LetterOptions.position + [
             LetterOptions.filter,
             Option(
                 "set", "FIELD=CEL", "mend the value: a dotted path and an expression over the same names; repeatable", repeats: true
@@ -31,7 +31,6 @@ let replayLettersVerb = Verb(
 ) { arguments in
     let json = try arguments.choice("format", of: ["text", "json"]) == "json"
     let rate = try arguments.value("rate").map(recordsPerSecond)
-    let limit = try arguments.integer("limit", in: 1...1_000_000_000)
     let target = try LetterTarget(arguments, replayLettersVerb.command)
     if let extractor = target.extractor, arguments.value("to") == nil {
         throw UsageError(
@@ -39,12 +38,10 @@ let replayLettersVerb = Verb(
                 + "Mend the file, or make records of them: --to=TOPIC --set 'field=value.split(\",\")[0]' … (value: the row)")
     }
     if arguments.value("to") == target.topic { throw UsageError("--to=\(target.topic) is the topic they are read from") }
-    var plan = ReplayPlan(action: .replay, topic: target.topic)
+    var plan = try target.plan(.replay, arguments)
     plan.to = arguments.value("to")
-    plan.filter = arguments.value("where")
     plan.sets = arguments.list("set")
     plan.rate = rate
-    plan.limit = limit.map(Int64.init)
     plan.maxAttempts = plan.parkedTopic == nil ? nil : target.session.plan.deadLetter.maxAttempts
     plan.areRows = target.extractor != nil
     if arguments.has("dry-run") { return try preview(plan, target, json: json) }
@@ -72,7 +69,10 @@ private func preview(_ plan: ReplayPlan, _ target: LetterTarget, json: Bool) thr
     var failure: LogError?
     var looked = 0
     var shown = 0
-    try target.pending().read(target.log) { record in
+    let pending = try target.pending()
+    try pending.requirePosition(plan)
+    try pending.requireStart(plan, target.log, nowMs: wallClockMs())
+    try pending.read(target.log) { record in
         do throws(LogError) {
             guard let outcome = try preview.look(at: record) else { return true }
             looked += 1

@@ -71,7 +71,7 @@ package struct LetterPreview: ~Copyable {
         }
         while true {
             switch destinations.route(facts) {
-            case .ask(let topic): destinations.learn(topic, try log.describe(topics: [topic]).first ?? nil)
+            case .ask(let topic): if try destinations.isThere(topic, log) { destinations.learn(topic) }
             case .known(.keep(let reason)): return Outcome(place: place, verdict: .kept(reason))
             case .known(.park): return Outcome(place: place, to: plan.parkedTopic, verdict: .parked)
             case .known(.send(_, let name)): return replay(record, facts, place, to: name)
