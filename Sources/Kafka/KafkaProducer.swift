@@ -10,6 +10,8 @@ public final class KafkaProducer: LogProducer {
     public let partitionCounts: [Int32]
     var sending: SendBuffer
     var isInTransaction = false
+    /// A commit was called that nobody answered yet: until it is over, librdkafka takes no other call of the transaction.
+    var isCommitting = false
     /// Offsets that are on their way into the transaction; nil: none are.
     var offsetsCall: OffsetsCall?
     var isClosed = false

@@ -113,20 +113,25 @@ extension KafkaProducer {
     public func commit() throws(LogError) {
         try checkOpen()
         try requireTransactions()
-        try throwFailure()
         let deadline = Deadline(Self.patienceMs)
-        try settleOffsets(deadline)
-        // What takes longer is left to the commit itself, which waits for it in any case.
-        _ = awaitAcknowledgments(timeoutMs: 50)
+        if !isCommitting {
+            try throwFailure()
+            try settleOffsets(deadline)
+            // What takes longer is left to the commit itself, which waits for it in any case.
+            _ = awaitAcknowledgments(timeoutMs: 50)
+        }
+        isCommitting = true
         do throws(LogError) {
             try retry(until: deadline, "committing a transaction of \(transactionalId ?? "")") {
                 rd_kafka_commit_transaction(client.handle, $0)
             }
         } catch {
+            isCommitting = error.kind == .retriable
             // The record that made it fail says more than the transaction's state.
             if error.kind != .retriable && error.kind != .fenced { try throwFailure() }
             throw error
         }
+        isCommitting = false
         isInTransaction = false
         if client.voice.lastError != nil { client.voice.succeeded() }
     }

@@ -154,6 +154,45 @@ import TestServices
         #expect(logError { try producer.send("x") }?.code == "log.closed")
     }
 
+    /// A commit that nobody answered in time, and a record of it that turns out to be refused: librdkafka takes no abort before
+    /// that commit is over, so it has to be asked once more.
+    @Test func aRecordRefusedAmidACommit() throws {
+        let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-commit.\(UUID().uuidString.prefix(8))")
+        defer { broker.destroy() }
+        let log = try KafkaLog(bootstrapServers: broker.bootstrap)
+        let (large, small) = (try newTopic(log), try newTopic(log, properties: ["max.message.bytes": "2000"]))
+        let producer = try log.makeProducer(ProducerOptions(topics: [large, small], transactionalId: large))
+        try producer.begin()
+        try producer.send("first")
+        try producer.commit()
+        try broker.pause()
+        try producer.begin()
+        try producer.send([Written(value: String(repeating: "x", count: 10_000), topic: 1)])
+        #expect(logError { try producer.commit() }?.kind == .retriable, "the broker is silent")
+        try broker.resume()
+        let deadline = ContinuousClock.now + .seconds(60)
+        while logError({ _ = try producer.acknowledged() }) == nil, ContinuousClock.now < deadline { usleep(1000) }
+        var error: LogError?
+        repeat {
+            error = logError { try producer.commit() }
+        } while error?.kind == .retriable && ContinuousClock.now < deadline
+        #expect(error?.code == "log.record_too_large", "\(String(describing: error))")
+        #expect(logError { try producer.abort() } == nil)
+        try producer.begin()
+        try producer.send("last")
+        try producer.commit()
+        producer.close()
+        #expect(try log.offsets(topic: small).map(\.end).reduce(0, +) <= 2, "nothing but markers")
+        let reader = try log.makeReader(topic: large)
+        defer { reader.close() }
+        var values: [String?] = []
+        try reader.read(partition: 0, from: 0, to: .max) { record in
+            values.append(text(record.value))
+            return values.count < 2
+        }
+        #expect(values == ["first", "last"])
+    }
+
     /// Where brokers go away between the two requests that add offsets to a transaction, librdkafka waits for them without an
     /// end: the producer must come back, say so, go on when they are back, and close when they aren't.
     @Test(arguments: [true, false]) func brokersThatGoAwayAmidOffsetsHoldNobodyUp(comesBack: Bool) throws {
