@@ -36,7 +36,11 @@ package final class DeadLetterArchive {
         if isNew { try Self.syncFolder(of: path) } else { try mendEnd() }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        // A child that is just being made may hold the descriptor a moment longer.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     func append(_ record: LogRecord, topic: String) throws(LogError) {
         buffer.append(contentsOf: lines.line(record, topic: topic))
