@@ -44,7 +44,7 @@ enum LetterOptions {
     static let position = [
         Option(
             "from-start", nil,
-            "where the brokers keep no position (any more), begin at the oldest letter, even if it may have been dealt with before"),
+            "where the brokers keep no position (any more), begin at the oldest letter, which may have been dealt with before"),
         Option("offsets-retention", "DAYS", "for how long the brokers keep a position: offsets.retention.minutes, in days (7)"),
     ]
     static let filter = Option(

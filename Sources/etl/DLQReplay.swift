@@ -16,8 +16,8 @@ let replayLettersVerb = Verb(
             Option("limit", "N", "stop after N were replayed; what stays or is parked doesn't count"),
             Option(
                 "dry-run", nil,
-                "write nothing: show what would go where, what --set changes, and whether the stage would pass it now, or its table's "
-                    + "columns take it (constraints aren't tried)"),
+                "write nothing: show what would go where, what --set changes, and whether the stage would pass it now, or its "
+                    + "table's columns take it (constraints aren't tried)"),
             Option(
                 "until-end", nil, "stop at the end seen at the start (the default; what fails again meanwhile waits for the next)"),
             CommonOptions.format,

@@ -171,7 +171,9 @@ import TestServices
         #expect(logError { try producer.commit() }?.kind == .retriable, "the broker is silent")
         try broker.resume()
         let deadline = ContinuousClock.now + .seconds(60)
-        while logError({ _ = try producer.acknowledged() }) == nil, ContinuousClock.now < deadline { usleep(1000) }
+        while logError({ _ = try producer.acknowledged() }) == nil, ContinuousClock.now < deadline {
+            usleep(1000)  // between two looks at the condition
+        }
         var error: LogError?
         repeat {
             error = logError { try producer.commit() }

@@ -65,7 +65,7 @@ package struct LetterDestinations {
         } catch {
             // A header that anybody can write; and of a topic that isn't there, a broker with ACLs says the same.
             guard error.code == "log.denied" else { throw error }
-            closed[topic] = .topicDenied(topic, error)
+            _ = close(topic, error)
             return false
         }
         guard names.count < Self.most else {
@@ -73,6 +73,13 @@ package struct LetterDestinations {
             return false
         }
         return true
+    }
+
+    /// Nothing goes to this topic any more: this user has no right to it.
+    mutating func close(_ topic: String, _ error: LogError) -> Kept {
+        let reason = Kept.topicDenied(topic, error)
+        closed[topic] = reason
+        return reason
     }
 
     /// Takes note of a topic that is there. True: it is new among `names`.
@@ -91,8 +98,8 @@ package struct LetterDestinations {
             guard hasParked else { return .known(.keep(.parkedMissing(parked, plan))) }
             return .known(.park(topic: 1))
         }
-        if let index = names.firstIndex(of: name) { return .known(.send(topic: Int32(index), name: name)) }
         if let reason = closed[name] ?? Self.refusal(of: name) { return .known(.keep(reason)) }
+        if let index = names.firstIndex(of: name) { return .known(.send(topic: Int32(index), name: name)) }
         return closed.count < Self.mostClosed ? .ask(name) : .known(.keep(.tooManyTopics(name)))
     }
 

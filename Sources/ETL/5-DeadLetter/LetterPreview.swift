@@ -2,8 +2,8 @@ internal import Bytes
 package import Log
 
 /// Says what a replay would do with each letter, without doing any of it: where it would go, what `--set` would change, and what
-/// the stage that reads it there, as it is now, would make of it: its steps, or where it loads, the columns of its table. What only a
-/// write can tell, a constraint or a trigger of the table, isn't tried.
+/// the stage that reads it there, as it is now, would make of it: its steps, or where it loads, the columns of its table. What only
+/// a write can tell, a constraint or a trigger of the table, isn't tried.
 package struct LetterPreview: ~Copyable {
     package enum Verdict: Equatable, Sendable {
         /// The steps let it through.

@@ -129,7 +129,7 @@ package final class ReplayMember {
         case .no, .failed: return writeAgain(record)
         }
         if let at = refused.firstIndex(of: PartitionOffset(partition: record.partition, offset: record.offset)) {
-            return keep(record, .refused(refusals[at]))
+            return keep(record, reason(refusals[at], facts))
         }
         if plan.action == .discard {
             guard let archive else {
@@ -147,6 +147,12 @@ package final class ReplayMember {
             case .send(let topic, _): replay(record, facts, to: topic)
             }
         }
+    }
+
+    /// Why a letter stays that the brokers refused. Where it is for its topic, those that come for the same topic stay with it.
+    private func reason(_ error: LogError, _ facts: LetterFacts) -> Kept {
+        guard error.isDenied, let topic = facts.topic else { return .refused(error) }
+        return destinations.close(topic, error)
     }
 
     /// Where the letter goes. A topic met for the first time takes a new producer, and so a commit first.
@@ -324,7 +330,7 @@ package final class ReplayMember {
         while true {
             try throwFinal(error, attempts: backoff.attempts)
             // A record that is refused for itself: the transaction is at an end, the run isn't.
-            let action = machine.on(.failed(error.isOfRecord ? .abortable : error.kind))
+            let action = machine.on(.failed(error.isOfRecord || error.isDenied ? .abortable : error.kind))
             context.emit(ClientFailed(member: plan.group, error: error, reaction: "going on from the last commit"))
             do throws(LogError) {
                 if action == .nothing { undo() } else { try perform(action) }
@@ -343,7 +349,7 @@ package final class ReplayMember {
                 "another run over \(plan.topic) was started, which takes over, or this one was held up for longer than a "
                     + "transaction may take; if there is no other, start it again, it goes on where it was: \(error.message)")
         }
-        if error.isOfRecord, findCulprit(error) { return }
+        if error.isOfRecord || error.isDenied, findCulprit(error) { return }
         if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
         let delay = failures.next()
         // A person waits for it: what keeps failing is told rather than tried for ever. A broker that is away is waited for.
@@ -353,8 +359,9 @@ package final class ReplayMember {
         if failures.attempts > 1 { context.pause(ms: delay) }
     }
 
-    /// A record that the brokers refuse for itself: first it is looked for, one record in each transaction, then it is a letter
-    /// that is kept, or one that its own topic doesn't take any more: there the run ends in its partition. False: that isn't it.
+    /// A record that the brokers refuse for itself, or for where it goes: first it is looked for, one record in each transaction,
+    /// then it is a letter that is kept, or one that its own topic doesn't take any more: there the run ends in its partition.
+    /// False: that isn't it.
     private func findCulprit(_ error: LogError) -> Bool {
         guard isIsolating else {
             isIsolating = true
@@ -363,6 +370,8 @@ package final class ReplayMember {
         let held = positions.filter { $0.value > committed[$0.key] ?? 0 }
         guard let only = held.first, held.count == 1, sent.all == 1 else { return false }
         let at = PartitionOffset(partition: only.key, offset: only.value - 1)
+        // A topic that a letter names may be out of reach; those that the run is about may not.
+        if error.isDenied, sent.again + Int(pending.parked) > 0 || plan.to != nil { return false }
         if sent.again == 1 {
             guard let index = spans?.firstIndex(where: { $0.partition == at.partition }) else { return false }
             spans?[index].to = at.offset
@@ -421,4 +430,9 @@ package final class ReplayMember {
         }
         summary.add(found)
     }
+}
+
+extension LogError {
+    /// A right is missing.
+    fileprivate var isDenied: Bool { code == "log.denied" }
 }

@@ -74,7 +74,7 @@ package struct Kept: Equatable, Sendable {
     package static func topicDenied(_ topic: String, _ error: LogError) -> Kept {
         Kept(
             code: "replay.topic_denied",
-            message: "topic \(topic), where it came from, isn't there or may not be looked at (\(error.message)); "
+            message: "topic \(topic), where it came from, isn't there or is out of this user's reach (\(error.message)); "
                 + "ask for the right, or name another topic with --to=TOPIC")
     }
 
@@ -144,7 +144,12 @@ package struct ReplaySummary: Equatable, Sendable {
 
     package var kept: Int64 { reasons.reduce(0) { $0 + $1.count } }
     /// Whether there were letters it was about, and each of them stays for an error.
-    package var isInVain: Bool { replayed + parked + discarded == 0 && reasons.contains { $0.kept.code != Kept.unmatched.code } }
+    package var isInVain: Bool {
+        let codes = Set(reasons.map(\.kept.code))
+        // Where --where is true of none, that it can't be evaluated on some is no failure.
+        let isOfErrors = codes == ["where.failed"] || !codes.isSubset(of: ["where.failed", Kept.unmatched.code])
+        return replayed + parked + discarded == 0 && isOfErrors
+    }
     /// Letters dealt with, in a second.
     package var rate: Double { Double(replayed + parked + discarded) * 1000 / Double(max(elapsedMs, 1)) }
 

@@ -1,8 +1,8 @@
 import Postgres
 
 extension PostgresSink {
-    /// Reads the table's columns, so that `append` says which records could be no row of it, and keeps no connection: nothing can be
-    /// flushed. Changes nothing.
+    /// Reads the table's columns, so that `append` says which records could be no row of it, and keeps no connection: nothing can
+    /// be flushed. Changes nothing.
     mutating func prepareToTry() throws(SinkError) {
         let connection: Connection
         do {

@@ -76,6 +76,21 @@ import Testing
         #expect(try replay(replayPlan("t.s.dlq", change), on: StrictLog(log, denied: ["secret"])).isInVain, "\(name)")
     }
 
+    static let endings: [(reasons: [String], replayed: Int64, isInVain: Bool)] = [
+        ([], 0, false), (["where.unmatched"], 0, false), (["where.failed"], 0, true),
+        (["where.unmatched", "where.failed"], 0, false),
+        (["replay.no_topic"], 0, true), (["where.unmatched", "set.failed"], 0, true), (["replay.no_topic"], 1, false),
+    ]
+
+    /// What the status of the command follows from.
+    @Test(arguments: endings.indices) func aRunInVain(_ index: Int) {
+        let row = Self.endings[index]
+        var summary = ReplaySummary()
+        summary.replayed = row.replayed
+        for code in row.reasons { summary.keep(Kept(code: code, message: "m"), "place") }
+        #expect(summary.isInVain == row.isInVain, "\(row)")
+    }
+
     static let wrong = [
         ("gone", "log.topic_missing"), ("a/b c", "replay.topic_missing"), ("__transaction_state", "replay.internal_topic"),
         ("secret", "log.denied"),
