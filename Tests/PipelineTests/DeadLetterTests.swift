@@ -200,6 +200,20 @@ import Testing
         #expect(try summary(vain.output)["kept"] as? Int == 2)
         let elsewhere = try run("replay", "--to=\(pipeline.name).raw")
         #expect(elsewhere.contains("2 replayed"), "\(elsewhere)")
+        // 'etl topics create' doesn't make the topic for such that were replayed too often; what is printed does.
+        try pipeline.send(
+            [
+                TestRecord(
+                    "often", "{}", headers: [header("__connect.errors.topic", raw), header("etl.dlq.attempt", [0x39, 0x39])])
+            ],
+            to: "DLT")
+        let often = try pipeline.etl(["dlq", "replay", "--bootstrap=\(pipeline.bootstrap)", "--topic=\(pipeline.name).DLT"])
+        #expect(try often.wait() == 1, "\(often.errors)")
+        let cure = try #require(often.output.split(separator: "'").dropFirst().first { $0.contains(".sh ") }).split(separator: " ")
+        #expect(cure.prefix(3) == ["kafka-topics.sh", "--bootstrap-server", pipeline.bootstrap[...]], "\(often.output)")
+        try KafkaBroker.shared().tool("topics", cure.dropFirst(3).map(String.init))
+        #expect(try run("replay").contains("1 parked"))
+        #expect(try pipeline.read("DLT.parked").map(\.keyText) == ["often"])
     }
 
     /// A letter that its topic refuses for its size stays, the others go; also where it is the first of a partition, right behind

@@ -88,8 +88,8 @@ package struct PendingLetters: Sendable {
                 .configuration, code: "replay.position_lost",
                 "group \(plan.group) has no position in topic \(topic), partition \(span.partition), whose oldest letter was "
                     + "written \(formatTimestamp(milliseconds: oldest)). Brokers forget a position "
-                    + "\(days) day\(days == 1 ? "" : "s") after it was last moved (offsets.retention.minutes), so these letters may "
-                    + "have been replayed or discarded before. "
+                    + "\(days) day\(days == 1 ? "" : "s") after it was last moved (offsets.retention.minutes), so these letters "
+                    + "may have been replayed or discarded before. "
                     + "If they weren't, or are meant to be again, say --from-start; with --where 'timestamp >= …' (milliseconds) "
                     + "only those since then")
         }
