@@ -95,28 +95,35 @@ private let knownSecrets = Mutex(Secrets())
 
 private func say(_ text: String) { writeAll(knownSecrets.withLock { $0.redact(text) }, to: 2) }
 
+/// Not by way of `exit`, which cleans up what threads of librdkafka may still be using: clients of brokers that are away are left
+/// behind, not waited for.
+private func end(_ status: Int32) -> Never {
+    fflush(nil)
+    _exit(status)
+}
+
 /// Runs a command's body and ends the process with the status of what became of it.
 package func runCommand(_ command: Command, _ words: [String], _ body: (Arguments) throws -> Void) -> Never {
     keepFreedMemory()
     do {
         if words.contains("--help") || words.contains("-h") {
             writeAll(command.help, to: 1)
-            exit(ExitStatus.done.rawValue)
+            end(ExitStatus.done.rawValue)
         }
         try body(try Arguments(words, for: command))
-        exit(ExitStatus.done.rawValue)
+        end(ExitStatus.done.rawValue)
     } catch let error as UsageError {
         writeAll("\(command.name): \(error.message)\n", to: 2)
-        exit(ExitStatus.usage.rawValue)
+        end(ExitStatus.usage.rawValue)
     } catch let error as ETLError {
         say("\(command.name): \(error.message) [\(error.code)]\n")
-        exit(error.status.rawValue)
+        end(error.status.rawValue)
     } catch let error as LogError {
         say("\(command.name): \(error.message) [\(error.code)]\n")
-        exit(ETLError(error).status.rawValue)
+        end(ETLError(error).status.rawValue)
     } catch {
         say("\(command.name): \(error)\n")
-        exit(ExitStatus.failed.rawValue)
+        end(ExitStatus.failed.rawValue)
     }
 }
 

@@ -21,6 +21,10 @@ public final class KafkaConsumer: LogConsumer {
     /// An error that came after records which had to be handed out first.
     private var pendingError: LogError?
     private var isClosed = false
+    /// Where the answer to a commit will come that is on its way; nil: none is.
+    private var commitAnswer: OpaquePointer?
+    /// How long a commit waits for brokers that don't answer before its caller hears of it.
+    private static let answerMs: Int64 = 5000
     public private(set) var isMember = false
     /// The last poll brought many records, so more will come at once. Taking each handful as it arrives costs a third more CPU
     /// in wake-ups and small sends than waiting a moment for the rest; at low rates nobody waits.
@@ -50,6 +54,7 @@ public final class KafkaConsumer: LogConsumer {
     deinit {
         batch.release()
         if let queue { rd_kafka_queue_destroy(queue) }
+        if let commitAnswer { rd_kafka_queue_destroy(commitAnswer) }
     }
 
     /// The last error that librdkafka deals with by itself (a broker away, a slow group); nil once records come again.
@@ -302,11 +307,49 @@ public final class KafkaConsumer: LogConsumer {
             throw LogError(
                 .abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
         }
+        let deadline = Deadline(Self.answerMs)
+        try settleCommit(deadline)
         let list = PartitionList(topic: topic, offsets)
-        let error = rd_kafka_commit(client.handle, list.pointer, wait ? 0 : 1)
+        guard wait else {
+            let error = rd_kafka_commit(client.handle, list.pointer, 1)
+            if error.rawValue != 0 { throw KafkaErrors.error(error, what, rights) }
+            return
+        }
+        guard let answer = rd_kafka_queue_new(client.handle) else {
+            throw LogError(.fatal, code: "log.fatal", "\(what): no memory")
+        }
+        let error = rd_kafka_commit_queue(client.handle, list.pointer, answer, nil, nil)
+        guard error.rawValue == 0 else {
+            rd_kafka_queue_destroy(answer)
+            throw KafkaErrors.error(error, what, rights)
+        }
+        commitAnswer = answer
+        try settleCommit(deadline)
+    }
+
+    /// Waits for the answer to a commit that is on its way: no other may overtake it, nor a transaction that moves these offsets.
+    ///
+    /// librdkafka's own waiting commit has no bound: it waits 45 s for a coordinator that is known to be away, and until it is back
+    /// for one that goes away in its midst (rdkafka_offset.c, rd_kafka_commit).
+    func settleCommit(_ deadline: Deadline) throws(LogError) {
+        guard let answer = commitAnswer else { return }
+        let what = "committing offsets of topic \(topic) to group \(group)"
+        var event = rd_kafka_queue_poll(answer, deadline.slice(500))
+        while event == nil, !deadline.isOver { event = rd_kafka_queue_poll(answer, deadline.slice(500)) }
+        guard let event else {
+            throw LogError(
+                .retriable, code: "log.timed_out",
+                "\(what) on Kafka at \(client.servers): no answer; librdkafka's last words: \(client.voice.reason)")
+        }
+        rd_kafka_queue_destroy(answer)
+        commitAnswer = nil
+        defer { rd_kafka_event_destroy(event) }
+        let error = rd_kafka_event_error(event)
         if error.rawValue != 0 { throw KafkaErrors.error(error, what, rights) }
-        if wait, let (error, partition) = list.firstError {
-            throw KafkaErrors.error(error, "\(what), partition \(partition)", rights)
+        guard let list = rd_kafka_event_topic_partition_list(event) else { return }
+        for element in UnsafeBufferPointer(start: list.pointee.elems, count: Int(list.pointee.cnt)) where element.err.rawValue != 0
+        {
+            throw KafkaErrors.error(element.err, "\(what), partition \(element.partition)", rights)
         }
     }
 
@@ -324,6 +367,8 @@ public final class KafkaConsumer: LogConsumer {
         client.leaveGroup(timeoutMs: 5000)
         if let queue { rd_kafka_queue_destroy(queue) }
         queue = nil
+        if let commitAnswer { rd_kafka_queue_destroy(commitAnswer) }
+        commitAnswer = nil
         client.destroy(waitMs: 0)
     }
 }

@@ -127,6 +127,9 @@ public final class KafkaLog: RecordLog {
         let queueBytes = max(memoryBytes, 1 << 20, min(limits?.upperBound ?? 0, 100_000_000) + 65_536)
         result.tune("queue.buffering.max.kbytes", min(queueBytes >> 10, 2_147_483_647))
         result.tune("message.max.bytes", 100_000_000)  // the topic's limit rules
+        // Outside transactions, whose timeout counts there: the default, 5 minutes, is as long as a sender may be held up by a full
+        // queue before anybody hears of it.
+        if transactionalId == nil { result.tune("message.timeout.ms", 30_000) }
         try result.setRequired(for: .producer)
         try result.apply(properties, for: .producer)
         try result.apply(producerProperties, for: .producer)

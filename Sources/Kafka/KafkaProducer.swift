@@ -10,11 +10,13 @@ public final class KafkaProducer: LogProducer {
     public let partitionCounts: [Int32]
     var sending: SendBuffer
     var isInTransaction = false
-    /// A commit was called that nobody answered yet: until it is over, librdkafka takes no other call of the transaction.
-    var isCommitting = false
     /// Offsets that are on their way into the transaction; nil: none are.
     var offsetsCall: OffsetsCall?
     var isClosed = false
+    /// librdkafka came back from a commit that goes on: until it is called again and says how that ended, every other call on the
+    /// transaction is refused.
+    var isCommitting = false
+    let isStopping: @Sendable () -> Bool
     /// Calls of `send`, and those of which everything is acknowledged.
     private var sends: Int64 = 0
     private var durable: Int64 = 0
@@ -23,6 +25,7 @@ public final class KafkaProducer: LogProducer {
         topics = options.topics
         transactionalId = options.transactionalId
         transactionTimeoutMs = options.transactionTimeoutMs
+        isStopping = options.isStopping
         // Asked of a consumer's handle: a producer's question would make the topic.
         let (counts, limits) = try log.ask { [topics] client throws(LogError) in
             let counts = try topics.map { topic throws(LogError) -> Int32 in
@@ -163,7 +166,7 @@ public final class KafkaProducer: LogProducer {
     /// Why the open transaction can only be aborted; nil: it isn't known to. Its records were purged, which says nothing.
     /// Asked by beginning another, which librdkafka refuses with the reason, or as out of place where there is none.
     private func transactionFailure(_ what: String) -> LogError? {
-        guard offsetsCall == nil, let error = rd_kafka_begin_transaction(client.handle) else { return nil }
+        guard offsetsCall == nil, !isCommitting, let error = rd_kafka_begin_transaction(client.handle) else { return nil }
         if rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE {
             rd_kafka_error_destroy(error)
             return nil

@@ -12,7 +12,10 @@ extension KafkaProducer {
     /// Takes the transactional id over from every producer before, and ends what they left open.
     func initialize() throws(LogError) {
         // The coordinator may still be loading, or finishing the last owner's transaction.
-        try retry(until: Deadline(Int64(transactionTimeoutMs) + 30_000), "taking over transactional.id \(transactionalId ?? "")") {
+        try retry(
+            until: Deadline(Int64(transactionTimeoutMs) + 30_000), endsAtStop: true,
+            "taking over transactional.id \(transactionalId ?? "")"
+        ) {
             rd_kafka_init_transactions(client.handle, $0)
         }
         client.voice.succeeded()
@@ -40,6 +43,7 @@ extension KafkaProducer {
             throw LogError(
                 .abortable, code: "log.membership_lost", "\(what): they are of partitions that aren't assigned here any more")
         }
+        try consumer.settleCommit(Deadline(Self.patienceMs))
         let client = consumer.client
         try add(offsets, topic: consumer.topic, group: consumer.group) { () throws(LogError) in
             if let metadata = rd_kafka_consumer_group_metadata(client.handle) { return metadata }
@@ -116,7 +120,11 @@ extension KafkaProducer {
         let deadline = Deadline(Self.patienceMs)
         if !isCommitting {
             try throwFailure()
-            try settleOffsets(deadline)
+            do throws(LogError) { try settleOffsets(deadline) } catch {
+                // Whoever commits counts on them: without them the next try must not succeed.
+                guard offsetsCall == nil, error.kind == .retriable else { throw error }
+                throw LogError(.abortable, code: error.code, error.message, cause: error.cause)
+            }
             // What takes longer is left to the commit itself, which waits for it in any case.
             _ = awaitAcknowledgments(timeoutMs: 50)
         }
@@ -126,9 +134,10 @@ extension KafkaProducer {
                 rd_kafka_commit_transaction(client.handle, $0)
             }
         } catch {
-            isCommitting = error.kind == .retriable
+            if error.kind == .retriable { throw error }
+            isCommitting = false
             // The record that made it fail says more than the transaction's state.
-            if error.kind != .retriable && error.kind != .fenced { try throwFailure() }
+            if error.kind != .fenced { try throwFailure() }
             throw error
         }
         isCommitting = false
@@ -158,14 +167,16 @@ extension KafkaProducer {
     }
 
     /// Calls `request` with a timeout until it succeeds, fails for good, or the time is over.
-    private func retry(until deadline: Deadline, _ what: String, _ request: (Int32) -> OpaquePointer?) throws(LogError) {
+    private func retry(
+        until deadline: Deadline, endsAtStop: Bool = false, _ what: String, _ request: (Int32) -> OpaquePointer?
+    ) throws(LogError) {
         let rights = client.rights("Write", transactionalId: transactionalId ?? "")
         while let error = request(deadline.slice(5000)) {
             var failure = KafkaErrors.consume(error, "\(what) on Kafka at \(client.servers)", rights)
             if failure.kind == .retriable {
                 if let refusal = client.lastingRefusal { throw refusal }
                 rd_kafka_poll(client.handle, 0)
-                if !deadline.isOver {
+                if !deadline.isOver, !(endsAtStop && isStopping()) {
                     client.pause(ms: 20)
                     continue
                 }

@@ -28,6 +28,9 @@ public struct LogError: Error, Equatable, Sendable {
     /// One record is at fault, not the service: sent again it fails again, until a limit is raised or the record changed.
     public var isOfRecord: Bool { code == "log.record_too_large" || code == "log.record_refused" }
 
+    /// The service is away or busy, whatever has to be done about it here.
+    public var isOfService: Bool { kind == .retriable || code == "log.delivery_timed_out" || code == "log.delivery_failed" }
+
     public init(_ kind: Kind, code: String, _ message: String, cause: String = "") {
         self.kind = kind
         self.code = code

@@ -64,10 +64,14 @@ public struct ProducerOptions: Sendable {
     /// How long a record may wait for others that can share its request, in milliseconds.
     public var patienceMs: Int32
     public var clientId: String
+    /// Whether whoever makes the producer has been asked to stop: then making it doesn't go on trying, but fails with a retriable
+    /// error. May be asked by any thread.
+    public var isStopping: @Sendable () -> Bool
 
     public init(
         topics: [String], transactionalId: String?, transactionTimeoutMs: Int32 = 10_000,
-        memoryBytes: Int = 128 << 20, patienceMs: Int32 = 20, clientId: String = "etl"
+        memoryBytes: Int = 128 << 20, patienceMs: Int32 = 20, clientId: String = "etl",
+        isStopping: @escaping @Sendable () -> Bool = { false }
     ) {
         self.topics = topics
         self.transactionalId = transactionalId
@@ -75,6 +79,7 @@ public struct ProducerOptions: Sendable {
         self.memoryBytes = memoryBytes
         self.patienceMs = patienceMs
         self.clientId = clientId
+        self.isStopping = isStopping
     }
 }
 

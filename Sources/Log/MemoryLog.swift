@@ -6,9 +6,10 @@
 ///
 /// **Memory.** A topic that groups read keeps what some group has yet to commit past. While that exceeds the topic's share of the
 /// bound, `begin` of transactional producers of the topic waits, and `send` of the others. A transaction once begun never waits:
-/// readers stand behind its records until it ends, so a wait for them could last for ever. A group counts from its first consumer
-/// (or `declare`) on. A topic that no group reads keeps its newest records within its share and counts what it drops
-/// (`droppedRecords`); topics marked by `retain`, or made with a `cleanup.policy` that has `compact` in it, keep everything.
+/// readers stand behind its records until it ends, so a wait for them could last for ever; it is told to end soon
+/// (`shouldCommit`). A group counts from its first consumer (or `declare`) on. A topic that no group reads keeps its newest records
+/// within its share and counts what it drops (`droppedRecords`); topics marked by `retain`, or made with a `cleanup.policy` that
+/// has `compact` in it, keep everything.
 ///
 /// Any thread may use the log; what it makes is for one thread at a time. Unchecked: all state is behind `monitor`.
 public final class MemoryLog: RecordLog, @unchecked Sendable {
@@ -214,12 +215,12 @@ extension MemoryLog {
         }
     }
 
-    /// Bytes that producers to a topic may be ahead of its groups by.
-    func isFull(_ topic: MemoryTopic) -> Bool {
+    /// Whether producers to a topic are as far ahead of its groups as they may be; `withOpen`: counting open transactions.
+    func isFull(_ topic: MemoryTopic, withOpen: Bool = false) -> Bool {
         guard !topic.subscriptions.isEmpty else { return false }
         var readTopics = 0
         for other in topics.values where !other.subscriptions.isEmpty { readTopics += 1 }
-        return topic.waitingBytes > memoryBytes / readTopics
+        return (withOpen ? topic.pendingBytes : topic.waitingBytes) > memoryBytes / readTopics
     }
 
     /// Unread topics share a quarter of the bound.

@@ -12,50 +12,45 @@ struct MemoryEntry: BitwiseCopyable {
     var byteCount: Int32
 }
 
-/// A run of records and the memory their bytes stand in, which never moves. Readers that handed out spans hold the segment.
+/// A run of records in one block of memory, which never moves: their bytes from its start on, their entries from its end back.
+/// Readers that handed out spans hold the segment.
 ///
 /// Unchecked: written with the log's monitor entered, and only behind what was handed out; read anywhere.
 final class MemorySegment: @unchecked Sendable {
+    private static let entryBytes = MemoryLayout<MemoryEntry>.stride
+
     private let bytes: UnsafeMutableRawPointer
     let capacity: Int
     private var used = 0
-    private(set) var entries: UnsafeMutablePointer<MemoryEntry>
-    private var entryCapacity = 64
     private(set) var count = 0
 
+    /// - Parameter capacity: of bytes and entries together.
     init(capacity: Int) {
-        bytes = .allocate(byteCount: capacity, alignment: 16)
-        self.capacity = capacity
-        entries = .allocate(capacity: entryCapacity)
+        self.capacity = (capacity + 15) & ~15
+        bytes = .allocate(byteCount: self.capacity, alignment: 16)
     }
 
-    deinit {
-        bytes.deallocate()
-        entries.deallocate()
-    }
+    /// What a segment for one record of this size needs.
+    static func capacity(for byteCount: Int) -> Int { (byteCount + 15) & ~15 + entryBytes }
 
-    /// `byteCount` bytes aligned to 16; nil: no room.
+    deinit { bytes.deallocate() }
+
+    /// `byteCount` bytes aligned to 16, for a record whose entry is appended next; nil: no room.
     func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
         let start = (used + 15) & ~15
-        guard capacity - start >= byteCount else { return nil }
+        guard capacity - (count + 1) * Self.entryBytes - start >= byteCount else { return nil }
         used = start + byteCount
         return bytes + start
     }
 
     func append(_ entry: MemoryEntry) {
-        if count == entryCapacity { grow() }
-        entries[count] = entry
+        slot(count).initializeMemory(as: MemoryEntry.self, to: entry)
         count += 1
     }
 
-    @inline(never)
-    private func grow() {
-        let larger = UnsafeMutablePointer<MemoryEntry>.allocate(capacity: entryCapacity * 4)
-        larger.update(from: entries, count: count)
-        entries.deallocate()
-        entries = larger
-        entryCapacity *= 4
-    }
+    func entry(_ index: Int) -> UnsafeMutablePointer<MemoryEntry> { slot(index).assumingMemoryBound(to: MemoryEntry.self) }
+
+    private func slot(_ index: Int) -> UnsafeMutableRawPointer { bytes + (capacity - (index + 1) * Self.entryBytes) }
 
     /// Index of the first entry at or after `offset`.
     func index(of offset: Int64) -> Int {
@@ -63,7 +58,7 @@ final class MemorySegment: @unchecked Sendable {
         var high = count
         while low < high {
             let middle = (low + high) / 2
-            if entries[middle].record.offset < offset { low = middle + 1 } else { high = middle }
+            if entry(middle).pointee.record.offset < offset { low = middle + 1 } else { high = middle }
         }
         return low
     }
@@ -139,8 +134,8 @@ final class MemoryPartition {
 
     private func room(for size: Int) -> (MemorySegment, UnsafeMutableRawPointer) {
         if let last = segments.last, let target = last.allocate(size) { return (last, target) }
-        let capacity = max(size, segments.last.map { min(Self.segmentBytes, $0.capacity * 2) } ?? Self.firstSegmentBytes)
-        let segment = MemorySegment(capacity: max(capacity, 16))
+        let capacity = segments.last.map { min(Self.segmentBytes, $0.capacity * 2) } ?? Self.firstSegmentBytes
+        let segment = MemorySegment(capacity: max(capacity, MemorySegment.capacity(for: size)))
         segments.append(segment)
         // A new segment has room for what its capacity was chosen by.
         return (segment, segment.allocate(size).unsafelyUnwrapped)
@@ -165,7 +160,7 @@ final class MemoryPartition {
             let segment = segments[number]
             var index = max(segment.index(of: offset), number == 0 ? startIndex : 0)
             while index < segment.count {
-                body(segment.entries + index)
+                body(segment.entry(index))
                 index += 1
             }
         }
@@ -178,7 +173,7 @@ final class MemoryPartition {
         while low + 1 < high {
             let middle = (low + high) / 2
             // Only the newest segment can be empty, and only while its first record is being appended.
-            if segments[middle].entries[0].record.offset <= offset { low = middle } else { high = middle }
+            if segments[middle].entry(0).pointee.record.offset <= offset { low = middle } else { high = middle }
         }
         return low
     }
@@ -194,9 +189,9 @@ final class MemoryPartition {
             let segment = segments[number]
             var index = segment.index(of: position)
             let before = count
-            while index < segment.count, segment.entries[index].record.offset < end {
+            while index < segment.count, segment.entry(index).pointee.record.offset < end {
                 if count == limit || byteLimit <= 0 { break }
-                let entry = segment.entries + index
+                let entry = segment.entry(index)
                 if entry.pointee.owner != MemoryEntry.aborted {
                     target[count] = entry.pointee.record
                     byteLimit -= Int(entry.pointee.byteCount)
@@ -217,8 +212,8 @@ final class MemoryPartition {
         let end = min(offset, stable)
         while consumed.segment < segments.count {
             let segment = segments[consumed.segment]
-            while consumed.index < segment.count, segment.entries[consumed.index].record.offset < end {
-                let entry = segment.entries[consumed.index]
+            while consumed.index < segment.count, segment.entry(consumed.index).pointee.record.offset < end {
+                let entry = segment.entry(consumed.index).pointee
                 if entry.owner != MemoryEntry.aborted { pendingBytes -= Int(entry.byteCount) }
                 consumed.index += 1
             }
@@ -231,7 +226,7 @@ final class MemoryPartition {
     /// Frees what stands before `offset`, which is at most the last stable offset.
     private func free(upTo offset: Int64) {
         while let segment = segments.first {
-            while startIndex < segment.count, segment.entries[startIndex].record.offset < offset { dropFirst(segment) }
+            while startIndex < segment.count, segment.entry(startIndex).pointee.record.offset < offset { dropFirst(segment) }
             guard startIndex == segment.count, segments.count > 1 else { break }
             removeFirstSegment()
         }
@@ -239,7 +234,7 @@ final class MemoryPartition {
     }
 
     private func dropFirst(_ segment: MemorySegment) {
-        let entry = segment.entries[startIndex]
+        let entry = segment.entry(startIndex).pointee
         heldBytes -= Int(entry.byteCount)
         first = entry.record.offset + 1
         startIndex += 1
@@ -255,7 +250,7 @@ final class MemoryPartition {
     func dropOldest() -> Bool? {
         if let exhausted = segments.first, startIndex == exhausted.count, segments.count > 1 { removeFirstSegment() }
         guard let segment = segments.first, startIndex < segment.count else { return nil }
-        let entry = segment.entries[startIndex]
+        let entry = segment.entry(startIndex).pointee
         guard entry.record.offset < stable else { return nil }
         dropFirst(segment)
         return entry.owner != MemoryEntry.aborted

@@ -115,6 +115,12 @@ final class MemoryLogProducer: LogProducer {
         }
     }
 
+    var shouldCommit: Bool {
+        log.monitor.enter()
+        defer { log.monitor.leave() }
+        return session.isOpen && topics.contains { log.isFull($0, withOpen: true) }
+    }
+
     func sendOffsets(_ offsets: [PartitionOffset], of consumer: any LogConsumer) throws(LogError) {
         try log.act(.sendOffsets(transactionalId: try transactionalId()))
         log.monitor.enter()

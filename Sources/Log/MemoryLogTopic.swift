@@ -30,11 +30,17 @@ final class MemoryTopic {
         subscriptions.first { $0.group == group }
     }
 
-    /// Committed bytes that some group has yet to commit past. What transactions still hold open doesn't count.
-    var waitingBytes: Int {
+    /// Bytes that some group has yet to commit past, also of what transactions still hold open.
+    var pendingBytes: Int {
         var result = 0
+        for partition in partitions { result += partition.pendingBytes }
+        return result
+    }
+
+    /// Those that are committed.
+    var waitingBytes: Int {
+        var result = pendingBytes
         for partition in partitions {
-            result += partition.pendingBytes
             for transaction in partition.open { result -= transaction.byteCount }
         }
         return result

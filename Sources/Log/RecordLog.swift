@@ -106,8 +106,15 @@ public protocol LogProducer: AnyObject {
     func acknowledged() throws(LogError) -> Int64
     /// Waits until everything sent is acknowledged.
     func flush(timeoutMs: Int32) throws(LogError)
+    /// Whether the open transaction had better be committed, however young: no reader can pass its records before, and they take
+    /// the room that a log in memory has. Brokers have room.
+    var shouldCommit: Bool { get }
     /// Aborts an open transaction if it still can. The producer can't be used again.
     func close()
+}
+
+extension LogProducer {
+    public var shouldCommit: Bool { false }
 }
 
 /// Reads one topic by partition and offset, read committed, outside any group.

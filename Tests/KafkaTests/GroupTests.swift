@@ -124,4 +124,35 @@ import TestServices
         consumer.close()
         producer.close()
     }
+
+    /// librdkafka's own waiting commit takes 45 s then, or as long as the broker is away.
+    @Test func aCommitThatNobodyAnswersComesBackAndIsntOvertaken() throws {
+        let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-commit.\(UUID().uuidString.prefix(8))")
+        defer { broker.destroy() }
+        let log = try KafkaLog(bootstrapServers: broker.bootstrap)
+        let topic = try newTopic(log)
+        let feed = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: nil))
+        try feed.send("1", "2", "3")
+        try feed.flush(timeoutMs: 30_000)
+        feed.close()
+        let consumer = try log.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: Listener()))
+        _ = try consumer.read(count: 3)
+        try consumer.commit([PartitionOffset(partition: 0, offset: 1)], wait: true)
+        try broker.crash()
+        let started = ContinuousClock.now
+        for offset in [Int64(2), 3] {
+            let error = logError { try consumer.commit([PartitionOffset(partition: 0, offset: offset)], wait: true) }
+            #expect(error?.kind == .retriable, "\(String(describing: error))")
+            #expect(error?.message.contains("committing offsets of topic \(topic)") == true)
+        }
+        #expect(ContinuousClock.now < started + .seconds(30))
+        try broker.restart()
+        var error: LogError?
+        repeat {
+            error = logError { try consumer.commit([PartitionOffset(partition: 0, offset: 3)], wait: true) }
+        } while error != nil && ContinuousClock.now < started + .seconds(120)
+        #expect(error == nil)
+        #expect(try log.committedOffsets(group: topic, topic: topic) == [3])
+        consumer.close()
+    }
 }

@@ -154,47 +154,6 @@ import TestServices
         #expect(logError { try producer.send("x") }?.code == "log.closed")
     }
 
-    /// A commit that nobody answered in time, and a record of it that turns out to be refused: librdkafka takes no abort before
-    /// that commit is over, so it has to be asked once more.
-    @Test func aRecordRefusedAmidACommit() throws {
-        let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-commit.\(UUID().uuidString.prefix(8))")
-        defer { broker.destroy() }
-        let log = try KafkaLog(bootstrapServers: broker.bootstrap)
-        let (large, small) = (try newTopic(log), try newTopic(log, properties: ["max.message.bytes": "2000"]))
-        let producer = try log.makeProducer(ProducerOptions(topics: [large, small], transactionalId: large))
-        try producer.begin()
-        try producer.send("first")
-        try producer.commit()
-        try broker.pause()
-        try producer.begin()
-        try producer.send([Written(value: String(repeating: "x", count: 10_000), topic: 1)])
-        #expect(logError { try producer.commit() }?.kind == .retriable, "the broker is silent")
-        try broker.resume()
-        let deadline = ContinuousClock.now + .seconds(60)
-        while logError({ _ = try producer.acknowledged() }) == nil, ContinuousClock.now < deadline {
-            usleep(1000)  // between two looks at the condition
-        }
-        var error: LogError?
-        repeat {
-            error = logError { try producer.commit() }
-        } while error?.kind == .retriable && ContinuousClock.now < deadline
-        #expect(error?.code == "log.record_too_large", "\(String(describing: error))")
-        #expect(logError { try producer.abort() } == nil)
-        try producer.begin()
-        try producer.send("last")
-        try producer.commit()
-        producer.close()
-        #expect(try log.offsets(topic: small).map(\.end).reduce(0, +) <= 2, "nothing but markers")
-        let reader = try log.makeReader(topic: large)
-        defer { reader.close() }
-        var values: [String?] = []
-        try reader.read(partition: 0, from: 0, to: .max) { record in
-            values.append(text(record.value))
-            return values.count < 2
-        }
-        #expect(values == ["first", "last"])
-    }
-
     /// Where brokers go away between the two requests that add offsets to a transaction, librdkafka waits for them without an
     /// end: the producer must come back, say so, go on when they are back, and close when they aren't.
     @Test(arguments: [true, false]) func brokersThatGoAwayAmidOffsetsHoldNobodyUp(comesBack: Bool) throws {
@@ -245,5 +204,50 @@ import TestServices
         consumer.close()
         // It waits 3 s for an abort and 5 s to leave the group.
         #expect(ContinuousClock.now < closing + .seconds(30))
+    }
+
+    /// Records are given up while commit, called again and again, waits for them.
+    @Test func aCommitInWhoseMidstRecordsFailCanBeAborted() throws {
+        let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-midst.\(UUID().uuidString.prefix(8))")
+        defer { broker.destroy() }
+        let log = try KafkaLog(bootstrapServers: broker.bootstrap)
+        let topic = try newTopic(log)
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        try producer.begin()
+        try producer.send("there")
+        try producer.flush(timeoutMs: 30_000)
+        try broker.pause()
+        // Each is given up 10 s after it was sent. A flush is the wait between them, since nothing is acknowledged.
+        try producer.send("early")
+        #expect(logError { try producer.flush(timeoutMs: 5000) }?.kind == .retriable)
+        try producer.send("late")
+        var errors: [LogError] = []
+        repeat {
+            guard let error = logError({ try producer.commit() }) else { break }
+            errors.append(error)
+        } while errors.last?.kind == .retriable && errors.count < 10
+        #expect(errors.last?.kind == .abortable, "\(errors)")
+        try broker.resume()
+        var failure: LogError?
+        for _ in 0..<10 {
+            failure = logError { try producer.abort() }
+            if failure?.kind != .retriable { break }
+        }
+        // Where the broker was the first to end the transaction, it has fenced whoever was in it.
+        #expect(failure == nil || failure?.kind == .fenced, "\(String(describing: failure))")
+        producer.close()
+        let next = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        try next.begin()
+        try next.send("after")
+        try next.commit()
+        next.close()
+        let reader = try log.makeReader(topic: topic)
+        defer { reader.close() }
+        var found: [String?] = []
+        try reader.read(partition: 0, from: 0, to: log.offsets(topic: topic)[0].end) { record in
+            found.append(text(record.value))
+            return true
+        }
+        #expect(found == ["after"])
     }
 }

@@ -159,6 +159,36 @@ struct MemoryLogTests {
         #expect(try log.droppedRecords(topic: "t") == 0)
     }
 
+    /// Whoever writes is told when its transaction holds back all that its topic has room for; nobody need read the topic for less.
+    @Test func aTransactionThatFillsItsTopicShouldBeCommitted() throws {
+        let log = MemoryLog(memoryBytes: 100_000)
+        try log.make("read", "unread")
+        try log.declare(group: "g", topic: "read")
+        for (topic, ends) in [("read", true), ("unread", false)] {
+            let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+            #expect(!producer.shouldCommit)
+            try producer.begin()
+            for _ in 0..<9 { try producer.send([String(repeating: "x", count: 10_000)]) }
+            #expect(!producer.shouldCommit)
+            for _ in 0..<2 { try producer.send([String(repeating: "x", count: 10_000)]) }
+            #expect(producer.shouldCommit == ends, "\(topic)")
+            try producer.commit()
+            #expect(!producer.shouldCommit)
+        }
+    }
+
+    /// Records of all sizes lie beside their entries, in segments that grow and end at any byte.
+    @Test func recordsOfAllSizesStayWhatTheyAre() throws {
+        let log = MemoryLog()
+        try log.make("t")
+        try log.retain(topic: "t")
+        var sizes = Array(0..<300) + [4_000, 16_271, 16_272, 16_273, 16_383, 16_384, 16_385, 1 << 20, 3 << 20, 1]
+        sizes += (0..<2000).map { $0 * 7919 % 4096 }
+        let values = sizes.enumerated().map { String(repeating: Character(UnicodeScalar(UInt8(97 + $0 % 26))), count: $1) }
+        for value in values { try log.produce([TestRecord(value)], to: "t") }
+        #expect(try log.makeReader(topic: "t").values(0, 0, .max) == values)
+    }
+
     @Test func shutDownWakesWhoWaits() throws {
         let log = MemoryLog(memoryBytes: 1000)
         try log.make("t")

@@ -48,11 +48,11 @@ class Kafka:
         return True
 
     def pause(self):
-        """Shorter or longer than the brokers take to give one up (3 s)."""
+        """Shorter or longer than the brokers take to give one up (3 s), now and then than a transaction may take (10 s)."""
         broker = self.broker()
         self.away()
         script("kafka", "pause", self.dir, broker)
-        time.sleep(self.rng.uniform(1, 8))
+        time.sleep(self.rng.choice([self.rng.uniform(1, 8), self.rng.uniform(1, 8), self.rng.uniform(11, 16)]))
         script("kafka", "resume", self.dir, broker)
         self.pipeline.count("broker: pause")
         self.whole()

@@ -66,7 +66,7 @@ package final class ExtractMember {
             if !isOpen { try producer.begin() }
             isOpen = true
             try writeRows(producer)
-            if context.clock.nowMs() - startedMs >= Int64(max(context.plan.commitIntervalMs, 10)) { break }
+            if context.clock.nowMs() - startedMs >= Int64(max(context.plan.commitIntervalMs, 10)) || producer.shouldCommit { break }
         }
         guard isOpen else { return isMore }
         try commit(producer)
@@ -196,7 +196,7 @@ package final class ExtractMember {
                 topics: [extractor.to, context.plan.deadLetterTopic(of: extractor.name), checkpointTopic],
                 // Without instance: two processes on the same files would write every row twice, so the later one ends the earlier.
                 transactionalId: "etl.\(context.plan.name).\(extractor.name)", memoryBytes: context.producerBytes,
-                clientId: context.clientId(extractor.name)))
+                clientId: context.clientId(extractor.name), isStopping: context.isStopping))
         producer = made
         let counts = made.partitionCounts
         letters = DeadLetterWriter(

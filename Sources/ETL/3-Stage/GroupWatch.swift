@@ -20,7 +20,8 @@ package struct GroupWatch {
         guard !foundRecords, let error = consumer.unreachable else {
             if silence != nil { kafka.succeeded(nowMs: context.clock.nowMs()) }
             silence = nil
-            if !foundRecords, !kafka.isClosed { kafka.idle(nowMs: context.clock.nowMs()) }
+            // It was opened by something that has passed since: with nothing to do for Kafka, nobody else would ever try it again.
+            if !foundRecords, !kafka.isClosed, case .probe = kafka.permit(nowMs: context.clock.nowMs()) { kafka.answered() }
             return
         }
         let now = context.clock.nowMs()

@@ -49,6 +49,9 @@ package struct MemberContext {
     package func transactionalId(_ name: String) -> String { "etl.\(plan.name).\(name).\(instance)-\(thread)" }
     package func clientId(_ name: String) -> String { "etl.\(plan.name).\(name).\(instance)-\(thread)" }
 
+    /// For clients, whose calls shall not wait for brokers when the process is to end.
+    package var isStopping: @Sendable () -> Bool { { [control] in control.shouldStop } }
+
     /// Of the budget, three eighths are for records fetched ahead, an eighth for records not sent yet; the rest is for what the
     /// client keeps around them, batches and lookups.
     package var consumerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members * 3 / 8 }

@@ -14,7 +14,8 @@ extension StageMember {
 
     func commitIfDue() throws(ETLError) {
         if isTransactional {
-            try perform(.tick(nowMs: context.clock.nowMs()))
+            let isUrgent = machine.isOpen && clients?.producer.shouldCommit == true
+            try perform(isUrgent ? .drain : .tick(nowMs: context.clock.nowMs()))
         } else {
             try commitAcknowledged(nowMs: context.clock.nowMs())
         }
@@ -32,7 +33,7 @@ extension StageMember {
     func failed(_ error: LogError) throws(ETLError) {
         // What the broker refuses for its content or size it refuses each time; some tries, since neighbours may be at fault.
         if error.isOfRecord, failures.attempts >= 5 { throw ETLError(error) }
-        if error.kind == .retriable { context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs()) }
+        if error.isOfService { context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs()) }
         if isTransactional {
             try perform(.failed(error.kind), error)
         } else {
@@ -151,8 +152,8 @@ extension StageMember {
                         "\(error.message); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
                 }
                 let delay = backoff.next()
+                if error.isOfService { context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs()) }
                 guard error.kind == .retriable else { continue }
-                context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs())
                 let state = machine.state
                 awaitKafka(ms: action == .rebuild ? 0 : delay)
                 // A rebalance came in between, and has decided what becomes of the transaction.

@@ -12,6 +12,8 @@ package final class StageMember: AssignmentListener {
     var clients: Clients?
     var machine: TransactionMachine
     var acknowledged = AcknowledgedOffsets()
+    /// At least once: the last poll brought little, so more is waited for than is waiting.
+    var isCaughtUp = false
     var positions = Positions()
     var outputs = OutputBatch()
     private var work: StageWork?
@@ -214,7 +216,8 @@ package final class StageMember: AssignmentListener {
         let producer = try context.log.makeProducer(
             ProducerOptions(
                 topics: topics, transactionalId: stage.delivery == .exactlyOnce ? context.transactionalId(stage.name) : nil,
-                memoryBytes: context.producerBytes, patienceMs: lingerMs, clientId: context.clientId(stage.name)))
+                memoryBytes: context.producerBytes, patienceMs: lingerMs, clientId: context.clientId(stage.name),
+                isStopping: context.isStopping))
         do {
             if work == nil {
                 let program = try StageProgram.compile(

@@ -11,16 +11,16 @@ package import Log
 package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     let context: MemberContext
     let stage: StagePlan
-    private let plan: PostgresPlan
-    private var sink: Sink
+    let plan: PostgresPlan
+    var sink: Sink
     private let deadTopic: String
-    private var consumer: (any LogConsumer)?
-    private var producer: (any LogProducer)?
-    private var writer: DeadLetterWriter?
-    private var positions = Positions()
+    var consumer: (any LogConsumer)?
+    var producer: (any LogProducer)?
+    var writer: DeadLetterWriter?
+    var positions = Positions()
     /// Each partition's next offset as Postgres has it; none: no row of it was ever loaded.
-    private var stored: [Int32: Int64] = [:]
-    private var letters = OutputBatch()
+    var stored: [Int32: Int64] = [:]
+    var letters = OutputBatch()
     private var rejectedHere: [RejectedRecord] = []
     /// What the dead letters of those hold.
     private var rejectedBytes = 0
@@ -29,15 +29,17 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     /// When Postgres first had what the group's offsets don't say yet; nil: they do.
     private var followsSinceMs: Int64?
     /// Set where a failure can't be dealt with on the spot; `resync` follows before anything else is polled.
-    private var resyncReason: String?
+    var resyncReason: String?
     /// Whether too many of a partition's last records failed.
-    private var windows: PartitionFailures
-    private var pauses = ConsumerPauses()
+    var windows: PartitionFailures
+    var pauses = ConsumerPauses()
     private var watch = GroupWatch()
     /// Of batches that failed one after the other although Postgres answered in between.
-    private var refusals: Backoff
+    var refusals: Backoff
+    /// Of consumers that had to be given up one after the other.
+    var lostConsumers: Backoff
     private var phases: PhaseClock
-    private var callbackFailure: ETLError?
+    var callbackFailure: ETLError?
 
     package init(context: MemberContext, stage: StagePlan, plan: PostgresPlan, sink: consuming Sink) {
         self.context = context
@@ -47,6 +49,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         deadTopic = context.plan.deadLetterTopic(of: stage.name)
         windows = PartitionFailures(context.plan.deadLetter)
         refusals = Backoff(context.plan.retry)
+        lostConsumers = Backoff(context.plan.retry)
         phases = PhaseClock(context.telemetry)
     }
 
@@ -160,6 +163,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             context.telemetry.commitSeconds.observe(nanoseconds: phases.lap(.send))
             context.telemetry.sink?.succeeded(nowMs: context.clock.nowMs())
             refusals.reset()
+            lostConsumers.reset()
             let batch = refused.isEmpty ? nil : BatchOffsets(sink, rejectedHere)
             for offset in offsets { stored[offset.partition] = offset.next }
             for row in refused {
@@ -188,7 +192,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         phases.lap(.commit)
     }
 
-    private func clearBuffers() {
+    func clearBuffers() {
         sink.reset()
         letters.reset()
         rejectedHere.removeAll(keepingCapacity: true)
@@ -197,10 +201,11 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         bufferedSinceMs = nil
     }
 
-    /// A commit to the group takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for
-    /// those who look at the group's lag.
+    /// A commit to brokers takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for those
+    /// who look at the group's lag. In memory it takes nothing, and writers wait for the room it makes.
     private func followIfDue() {
-        guard let since = followsSinceMs, context.clock.nowMs() - since >= 500, resyncReason == nil, !hasBatch else { return }
+        guard let since = followsSinceMs, resyncReason == nil, !hasBatch else { return }
+        guard context.log is MemoryLog || context.clock.nowMs() - since >= 500 else { return }
         commitGroup(positions.uncommitted())
     }
 
@@ -213,6 +218,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             positions.markCommitted(offsets)
             context.telemetry.kafka.succeeded(nowMs: context.clock.nowMs())
         } catch {
+            if error.isOfService { context.telemetry.kafka.failed(error.message, nowMs: context.clock.nowMs()) }
+            followsSinceMs = context.clock.nowMs()
             context.emit(ClientFailed(member: stage.name, error: error, reaction: "the group's offset will be committed later"))
         }
     }
@@ -253,7 +260,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         }
     }
 
-    private func abort(after error: LogError) -> Bool {
+    func abort(after error: LogError) -> Bool {
         guard error.kind == .abortable || error.kind == .retriable, let producer else { return false }
         do {
             try producer.abort()
@@ -291,7 +298,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         return LogBatch(records: UnsafeBufferPointer(start: nil, count: 0), ends: UnsafeBufferPointer(start: nil, count: 0))
     }
 
-    private func consumerFailed(_ error: LogError) throws(ETLError) {
+    func consumerFailed(_ error: LogError) throws(ETLError) {
         if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
         context.emit(ClientFailed(member: stage.name, error: error, reaction: "a new consumer from Postgres' offsets"))
         if error.kind != .retriable {
@@ -300,180 +307,6 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             consumer = nil
         }
         resyncReason = error.message
-    }
-
-    /// Gives up what is buffered and starts again from Postgres. Keeps polling meanwhile, so that membership goes on.
-    private func resync(_ reason: String) throws(ETLError) {
-        var backoff = Backoff(context.plan.retry)
-        var reason = reason
-        // Postgres answers, but takes no batch (its disk is full): not over and over without a pause.
-        if (context.telemetry.sink?.failures ?? 0) > 1 {
-            clearBuffers()
-            try wait(for: context.telemetry.sink, ms: refusals.next())
-        }
-        while true {
-            clearBuffers()
-            windows.forgetAll()
-            var away = context.telemetry.sink
-            // Stays set until all is in place: positions are still beyond what Postgres has, and a rebalance or the end of the
-            // process, which come in between, must not commit them to the group.
-            resyncReason = reason
-            do {
-                try makeClients()
-                let partitions = positions.assigned
-                try consumer?.pause(partitions)
-                if !sink.isConnected { try sink.connect() }
-                try seekToStored(partitions)
-                for service in context.telemetry.services { service.answered() }
-                let held = positions.held
-                try consumer?.resume(partitions.filter { !held.contains($0) })
-                pauses.forget()
-                pauses.markStale()
-                resyncReason = nil
-                context.show(positions)
-                break
-            } catch let failure as SinkError {
-                if failure.kind == .configuration { throw ETLError(.failed, code: failure.code, failure.message) }
-                if failure.kind == .service { away?.failed(failure.message, nowMs: context.clock.nowMs()) }
-                reason = failure.message
-            } catch let failure as LogError {
-                if failure.kind == .configuration || failure.kind == .offsetOutOfRange { throw ETLError(failure) }
-                if failure.kind != .retriable { closeProducer() }
-                away = context.telemetry.kafka
-                if failure.kind == .retriable { away?.failed(failure.message, nowMs: context.clock.nowMs()) }
-                reason = failure.message
-            } catch let failure as ETLError {
-                throw failure
-            } catch {
-                reason = "\(error)"
-            }
-            if context.control.shouldStop && backoff.attempts >= 3 {
-                throw ETLError(
-                    .unreachable, code: "load.unreachable",
-                    "\(reason); asked to stop, so given up. Nothing is lost: what wasn't committed is read again")
-            }
-            let delay = backoff.next()
-            if backoff.isNotable {
-                context.emit(
-                    ServiceAway(
-                        member: stage.name, service: "Postgres or Kafka", reason: reason, attempt: backoff.attempts,
-                        retryInMs: delay))
-            }
-            try wait(for: away, ms: delay)
-        }
-        if backoff.attempts > 0 {
-            context.emit(ServiceBack(member: stage.name, service: "Postgres and Kafka", attempts: backoff.attempts))
-        }
-    }
-
-    /// Waits before a service is tried again, longer once its circuit is open.
-    private func wait(for service: Service?, ms: Int64) throws(ETLError) {
-        var ms = ms
-        repeat {
-            try keepMembership(ms: ms)
-            guard !context.control.shouldStop, let service,
-                case .wait(let left) = service.permit(nowMs: context.clock.nowMs())
-            else { return }
-            ms = min(left, 1000)
-        } while true
-    }
-
-    /// Waits, polling: what comes is dropped, since all is read again from where Postgres stands, but the group sees
-    /// a living member.
-    private func keepMembership(ms: Int64) throws(ETLError) {
-        let end = context.clock.nowMs() + max(ms, 1)
-        repeat {
-            guard let consumer else { return context.pause(ms: end - context.clock.nowMs()) }
-            do {
-                _ = try consumer.poll(timeoutMs: Int32(clamping: min(max(end - context.clock.nowMs(), 1), 100)), maxRecords: 1)
-            } catch {
-                try consumerFailed(error)
-                context.pause(ms: end - context.clock.nowMs())
-            }
-            if let callbackFailure { throw callbackFailure }
-        } while context.clock.nowMs() < end && !context.control.shouldStop
-    }
-
-    private func seekToStored(_ partitions: [Int32]) throws {
-        guard !partitions.isEmpty, let consumer else { return }
-        let starts = try starts(of: partitions, consumer)
-        var targets: [PartitionOffset] = []
-        for (partition, start) in zip(partitions, starts) {
-            positions.assign(partition, start: start)
-            if context.telemetry.paused.holds(partition, at: start) { positions.hold(partition) }
-            if let start { targets.append(PartitionOffset(partition: partition, offset: start)) }
-        }
-        let unknown = zip(partitions, starts).filter { $0.1 == nil }.map(\.0)
-        if !unknown.isEmpty {
-            let ranges = try context.log.offsets(topic: stage.from)
-            targets += ranges.filter { unknown.contains($0.partition) }.map {
-                PartitionOffset(partition: $0.partition, offset: $0.first)
-            }
-        }
-        try consumer.seek(targets)
-    }
-
-    /// Where each partition goes on: Postgres' offset, else the group's, else nil (the beginning). Sends the dead letters of a
-    /// batch that Postgres has and whose Kafka transaction never happened, which a group offset behind Postgres' gives away.
-    private func starts(of partitions: [Int32], _ consumer: any LogConsumer) throws -> [Int64?] {
-        let rows = try sink.positions(of: partitions)
-        let committed = try consumer.committed(partitions)
-        var starts: [Int64?] = []
-        var behind: [PartitionOffset] = []
-        for (index, partition) in partitions.enumerated() {
-            let group = committed[index]
-            let row = rows.first { $0.partition == partition }
-            guard let row, let next = row.nextOffset else {
-                stored[partition] = nil
-                starts.append(group)
-                continue
-            }
-            stored[partition] = next
-            starts.append(next)
-            guard (group ?? 0) < next else { continue }
-            if row.rejected.isEmpty {
-                behind.append(PartitionOffset(partition: partition, offset: next))
-            } else {
-                try repeatLetters(partition, row.rejected, next: next, consumer)
-            }
-        }
-        if !behind.isEmpty { try consumer.commit(behind, wait: true) }
-        return starts
-    }
-
-    private func repeatLetters(_ partition: Int32, _ rejected: [RejectedRecord], next: Int64, _ consumer: any LogConsumer) throws {
-        let wanted = Dictionary(rejected.map { ($0.offset, Failure($0.rejection)) }, uniquingKeysWith: { first, _ in first })
-        guard let first = wanted.keys.min(), let last = wanted.keys.max(), let producer, let writer else { return }
-        let reader = try context.log.makeReader(topic: stage.from)
-        defer { reader.close() }
-        letters.reset()
-        defer { letters.reset() }
-        var found = 0
-        try reader.read(partition: partition, from: first, to: last + 1) { record in
-            guard let failure = wanted[record.offset] else { return true }
-            writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
-            found += 1
-            return true
-        }
-        guard found == wanted.count else {
-            let gone =
-                "\(wanted.count - found) rejected records of topic \(stage.from), partition \(partition), "
-                + "offsets \(first) to \(last)"
-            throw ETLError(
-                .failed, code: "load.dead_letter_gone",
-                gone + " are no longer in the topic, so their dead letters can't be written; "
-                    + "look them up in etl_offsets, then set its rejected column to '{}'")
-        }
-        do {
-            try producer.begin()
-            try producer.send(letters)
-            try producer.sendOffsets([PartitionOffset(partition: partition, offset: next)], of: consumer)
-            try producer.commit()
-        } catch {
-            if !abort(after: error) { closeProducer() }
-            throw error
-        }
-        context.emit(DeadLettersRepeated(stage: stage.name, topic: stage.from, partition: partition, count: found))
     }
 
     // MARK: Assignment
@@ -551,13 +384,13 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     }
 
     /// Makes what is missing of consumer and producer.
-    private func makeClients() throws(LogError) {
+    func makeClients() throws(LogError) {
         if producer == nil {
             let made = try context.log.makeProducer(
                 ProducerOptions(
                     topics: [deadTopic], transactionalId: context.transactionalId(stage.name),
                     memoryBytes: context.producerBytes / 4,
-                    clientId: context.clientId(stage.name)))
+                    clientId: context.clientId(stage.name), isStopping: context.isStopping))
             producer = made
             writer = DeadLetterWriter(
                 topology: context.plan.name, stage: stage.name, topic: stage.from, outputTopic: 0,
@@ -572,7 +405,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         }
     }
 
-    private func closeProducer() {
+    func closeProducer() {
         producer?.close()
         producer = nil
     }

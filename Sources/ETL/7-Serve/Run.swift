@@ -190,8 +190,7 @@ package final class Run: Sendable {
             if state.withLock({ $0.running == running }) { ends.wait(untilMonotonicMs: monotonicMs() + 50) }
             ends.leave()
         }
-        // After a stop nobody waits for a broker that may be why it stopped.
-        if !state.withLock({ $0.stopping }) { updateLag() }
+        updateLag()
     }
 
     /// Gives a goal to each stage whose writers in this process have all finished: everything they have written, also what the
@@ -223,8 +222,9 @@ package final class Run: Sendable {
         }
     }
 
+    /// Not once it is to stop: nobody waits then for a broker that may be why.
     private func updateLag() {
-        for part in parts {
+        for part in parts where !state.withLock({ $0.stopping }) {
             guard let topic = part.reads, case .stage(let stage) = part.kind,
                 let ranges = try? log.offsets(topic: topic),
                 let committed = try? log.committedOffsets(group: plan.group(of: stage), topic: topic)

@@ -90,15 +90,22 @@ extension Plan {
 /// waiting takes no time.
 final class TickingClock: Clock {
     private let now = Atomic<Int64>(1)
+    /// What was waited, in milliseconds.
+    let waited = Atomic<Int64>(0)
     func nowMs() -> Int64 { now.add(20, ordering: .relaxed).newValue }
-    func wait(ms: Int64) { now.add(max(ms, 0), ordering: .relaxed) }
+    func wait(ms: Int64) {
+        now.add(max(ms, 0), ordering: .relaxed)
+        waited.add(max(ms, 0), ordering: .relaxed)
+    }
 }
 
 extension MemberContext {
-    static func test(_ plan: Plan, _ log: MemoryLog, _ control: Control = Control(), thread: Int = 0) -> MemberContext {
+    static func test(
+        _ plan: Plan, _ log: any RecordLog, _ control: Control = Control(), thread: Int = 0, clock: any Clock = TickingClock()
+    ) -> MemberContext {
         MemberContext(
             plan: plan, log: log, journal: Journal(plan.logging), counters: Counters(name: "test", role: .stage), control: control,
-            clock: TickingClock(), instance: "i", thread: thread)
+            clock: clock, instance: "i", thread: thread)
     }
 }
 

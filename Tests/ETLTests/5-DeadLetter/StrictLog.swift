@@ -51,6 +51,7 @@ private final class StrictProducer: LogProducer {
     }
 
     var partitionCounts: [Int32] { inner.partitionCounts }
+    var shouldCommit: Bool { inner.shouldCommit }
     func begin() throws(LogError) { try inner.begin() }
     func sendOffsets(_ offsets: [PartitionOffset], of consumer: any LogConsumer) throws(LogError) {
         try inner.sendOffsets(offsets, of: consumer)

@@ -18,7 +18,10 @@ import Testing
         -> (log: MemoryLog, plan: Plan, stage: StagePlan, sink: PostgresPlan)
     {
         try fixture.admin.execute("CREATE TABLE t (id bigint PRIMARY KEY, CHECK (id >= 0))")
-        var sink = fixture.plan(url: port.map { "postgres://etl:etl-secret@127.0.0.1:\($0)/etl?sslmode=disable&gssencmode=disable&options=-csearch_path%3D\(fixture.schema)" })
+        var sink = fixture.plan(
+            url: port.map {
+                "postgres://etl:etl-secret@127.0.0.1:\($0)/etl?sslmode=disable&gssencmode=disable&options=-csearch_path%3D\(fixture.schema)"
+            })
         sink.batchMs = 1
         let stage = StagePlan(
             name: "l", from: "in", threads: 1, delivery: .exactlyOnce, steps: [], ending: .postgres(sink), position: place(1))
@@ -50,7 +53,8 @@ import Testing
             try fixture.column("SELECT id FROM t ORDER BY id").map { $0.flatMap { Int($0) } }
                 == all.filter { !isRejected($0) && !isRefused($0) })
         #expect(
-            try everything(in: "t.l.dlq", of: log).compactMap { Int($0.key) }.sorted() == all.filter { isRejected($0) || isRefused($0) })
+            try everything(in: "t.l.dlq", of: log).compactMap { Int($0.key) }.sorted()
+                == all.filter { isRejected($0) || isRefused($0) })
     }
 
     @Test(arguments: Fault.all([.poll, .begin, .send, .sendOffsets, .commit, .commitOffsets], at: [1, 2]))
@@ -84,7 +88,9 @@ import Testing
         let control = Control()
         let polls = Mutex(0)
         faulty.onPoll { _ in
-            let count = polls.withLock { $0 += 1; return $0 }
+            let count = polls.withLock {
+                $0 += 1; return $0
+            }
             // The second brings the records; the connection breaks in their COMMIT, and no other can be made.
             if count == 2 {
                 proxy.fail(.beforeCommit)
@@ -93,7 +99,9 @@ import Testing
             if count == 10 { control.requestStop() }
         }
         defer { faulty.release() }
-        let error = #expect(throws: ETLError.self) { try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run() }
+        let error = #expect(throws: ETLError.self) {
+            try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run()
+        }
         #expect(error?.status == .unreachable)
         #expect(try log.committedOffsets(group: plan.group(of: stage), topic: "in") == [nil])
         #expect(try fixture.column("SELECT count(*) FROM t") == ["0"])
@@ -110,6 +118,24 @@ import Testing
         let control = Control()
         control.requestStop()
         try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run()
+    }
+
+    /// Each new consumer makes the whole group rebalance, so those that fail at once aren't made one upon the other.
+    @Test func consumersThatFailOneAfterTheOtherAreMadeEverMoreSlowly() throws {
+        let fixture = try PostgresFixture()
+        let faulty = FaultyLog()
+        let (log, made, stage, sink) = try Self.prepare(faulty, [Fault(action: .poll, kind: .fatal, at: 1, times: 6)], fixture)
+        defer { faulty.release() }
+        var plan = made
+        plan.retry = RetryPlan(initialMs: 1000, maxMs: 60_000, multiplier: 2, fullJitter: false)
+        try Self.write(0..<Self.records, to: log)
+        let control = Control()
+        control.drain(to: [PartitionRange(partition: 0, first: 0, end: Int64(Self.records + 1))])
+        let clock = TickingClock()
+        try LoadMember(context: .test(plan, log, control, clock: clock), stage: stage, sink: sink).run()
+        try Self.check(log, fixture)
+        // Nothing before the second, then 2, 4, 8, 16, 32 seconds.
+        #expect(clock.waited.load(ordering: .relaxed) >= 62_000)
     }
 
     /// What it was to drain is done already, and the dead letters of what it loaded beyond that fail at first: it doesn't leave them.

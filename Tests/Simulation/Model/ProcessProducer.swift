@@ -29,6 +29,7 @@ final class ProcessProducer: LogProducer {
     }
 
     var partitionCounts: [Int32] { inner.partitionCounts }
+    var shouldCommit: Bool { inner.shouldCommit }
 
     func begin() throws(LogError) {
         try enter(.begin)
