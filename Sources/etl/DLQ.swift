@@ -40,6 +40,13 @@ enum LetterOptions {
         Option("topic", "TOPIC", "any topic of dead letters instead, also of Kafka Connect, Spring Kafka or Kafka Streams"),
         Option("bootstrap", "HOST:PORT", "the brokers, with --topic and without --topology"),
     ]
+    /// Of those that move the position.
+    static let position = [
+        Option(
+            "from-start", nil,
+            "where the brokers keep no position (any more), begin at the oldest letter, which may have been dealt with before"),
+        Option("offsets-retention", "DAYS", "for how long the brokers keep a position: offsets.retention.minutes, in days (7)"),
+    ]
     static let filter = Option(
         "where", "CEL",
         "only those of which it is true: message, key, value, headers, topic, partition, offset, timestamp of the letter, and "
@@ -105,6 +112,25 @@ struct LetterTarget {
     }
 
     func pending() throws(LogError) -> PendingLetters { try PendingLetters(of: topic, log: log, clock: SystemClock()) }
+
+    /// What a replay or discarding has to know of where the topic and its position are.
+    func plan(_ action: ReplayPlan.Action, _ arguments: Arguments) throws -> ReplayPlan {
+        var plan = ReplayPlan(action: action, topic: topic)
+        plan.filter = arguments.value("where")
+        plan.limit = try arguments.integer("limit", in: 1...1_000_000_000).map(Int64.init)
+        plan.servers = session.servers
+        plan.parkedIsOurs = stage != nil
+        plan.fromStart = arguments.has("from-start")
+        if let days = try arguments.integer("offsets-retention", in: 1...36_500) {
+            plan.positionRetentionMs = Int64(days) * 86_400_000
+        }
+        return plan
+    }
+}
+
+extension Session {
+    /// The brokers, for commands that messages name.
+    var servers: String { plan.kafka?.bootstrapServers ?? "HOST:PORT" }
 }
 
 /// `1,234`

@@ -19,9 +19,11 @@ let listLettersVerb = Verb(
     let there = try log.describe(topics: topics.map(\.name))
     let owners = (plan.stages.map(\.name) + plan.extractors.map(\.name))
     var rows: [[String]] = [["", "dead letters", "oldest", "newest", "last hour"]]
+    var problems = ""
     for (topic, described) in zip(topics, there) where described != nil {
-        let count = try LetterCount(of: topic.name, log: log, clock: SystemClock(), nowMs: wallClockMs())
-        guard count.count > 0 else { continue }
+        let count = try LetterCount(
+            of: topic.name, log: log, clock: SystemClock(), nowMs: wallClockMs(), servers: session.servers)
+        guard count.count > 0 || count.problem != nil else { continue }
         let isParked = topic.role == .parked
         let owner = owners.first { (isParked ? plan.parkedTopic(of: $0) : plan.deadLetterTopic(of: $0)) == topic.name } ?? ""
         if json {
@@ -33,8 +35,10 @@ let listLettersVerb = Verb(
             line.add("oldest", count.oldest)
             line.add("newest", count.newest)
             line.add("last_hour", count.recent)
+            if let problem = count.problem { line.add("problem", "\(problem.message) [\(problem.code)]") }
             writeAll(line.json + "\n", to: 1)
         } else {
+            if let problem = count.problem { problems += "etl dlq list: \(problem.message) [\(problem.code)]\n" }
             rows.append([
                 owner + (isParked ? " (parked)" : ""), grouped(Int64(count.count)), count.oldest, count.newest,
                 grouped(Int64(count.recent)),
@@ -51,4 +55,5 @@ let listLettersVerb = Verb(
         }
         writeAll(cells.joined(separator: "  ") + "\n", to: 1)
     }
+    writeAll(problems, to: 2)
 }

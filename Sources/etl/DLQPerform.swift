@@ -24,18 +24,27 @@ func perform(_ plan: ReplayPlan, _ target: LetterTarget, archive: DeadLetterArch
     // What was committed is done, also where it ends with an error.
     defer {
         if isTerminal { writeAll("\u{1b}[2K\r", to: 1) }
-        if json {
-            writeAll(member.summary.json(plan, event: "summary", archive: archive?.path) + "\n", to: 1)
-        } else {
-            writeAll(member.summary.report(plan, archive: archive?.path, wasStopped: control.shouldStop), to: 1)
-        }
+        member.summary.tell(plan, archive: archive?.path, json: json, wasStopped: control.shouldStop)
     }
-    do { _ = try member.run() } catch {
+    let summary: ReplaySummary
+    do { summary = try member.run() } catch {
         throw ETLError(error.status, code: error.code, target.session.plan.secrets.redact(error.message))
+    }
+    if plan.action == .replay, summary.isInVain, !control.shouldStop {
+        throw ETLError(
+            .failed, code: "replay.in_vain", "no dead letter of \(plan.topic) was replayed: each that was meant stays for an error")
     }
 }
 
 extension ReplaySummary {
+    /// Says on stdout what a run did.
+    func tell(_ plan: ReplayPlan, archive: String?, json: Bool, wasStopped: Bool = false) {
+        writeAll(
+            json
+                ? self.json(plan, event: "summary", archive: archive) + "\n"
+                : report(plan, archive: archive, wasStopped: wasStopped), to: 1)
+    }
+
     /// One line.
     fileprivate func text(_ plan: ReplayPlan) -> String {
         let done =

@@ -5,18 +5,19 @@ import Log
 let replayLettersVerb = Verb(
     command: Command(
         name: "etl dlq replay",
-        summary: "sends dead letters back to the topic they came from, each exactly once",
-        options: LetterOptions.target + [
+        summary: "sends dead letters back to the topic they came from, each exactly once; status 1 where all stay for an error",
+        options: LetterOptions.target + LetterOptions.position + [
             LetterOptions.filter,
             Option(
                 "set", "FIELD=CEL", "mend the value: a dotted path and an expression over the same names; repeatable", repeats: true
             ),
             Option("to", "TOPIC", "send them here instead of where they came from"),
-            Option("rate", "N/s", "at most so many a second"),
-            Option("limit", "N", "stop after N"),
+            Option("rate", "N/s", "at most so many a second; after a pause at most a second's more at once"),
+            Option("limit", "N", "stop after N were replayed; what stays or is parked doesn't count"),
             Option(
                 "dry-run", nil,
-                "write nothing: show what would go where, what --set changes, and whether the stage would pass it now"),
+                "write nothing: show what would go where, what --set changes, and whether the stage would pass it now, or its "
+                    + "table's columns take it (constraints aren't tried)"),
             Option(
                 "until-end", nil, "stop at the end seen at the start (the default; what fails again meanwhile waits for the next)"),
             CommonOptions.format,
@@ -31,7 +32,6 @@ let replayLettersVerb = Verb(
 ) { arguments in
     let json = try arguments.choice("format", of: ["text", "json"]) == "json"
     let rate = try arguments.value("rate").map(recordsPerSecond)
-    let limit = try arguments.integer("limit", in: 1...1_000_000_000)
     let target = try LetterTarget(arguments, replayLettersVerb.command)
     if let extractor = target.extractor, arguments.value("to") == nil {
         throw UsageError(
@@ -39,12 +39,10 @@ let replayLettersVerb = Verb(
                 + "Mend the file, or make records of them: --to=TOPIC --set 'field=value.split(\",\")[0]' … (value: the row)")
     }
     if arguments.value("to") == target.topic { throw UsageError("--to=\(target.topic) is the topic they are read from") }
-    var plan = ReplayPlan(action: .replay, topic: target.topic)
+    var plan = try target.plan(.replay, arguments)
     plan.to = arguments.value("to")
-    plan.filter = arguments.value("where")
     plan.sets = arguments.list("set")
     plan.rate = rate
-    plan.limit = limit.map(Int64.init)
     plan.maxAttempts = plan.parkedTopic == nil ? nil : target.session.plan.deadLetter.maxAttempts
     plan.areRows = target.extractor != nil
     if arguments.has("dry-run") { return try preview(plan, target, json: json) }
@@ -62,7 +60,8 @@ private func recordsPerSecond(_ text: String) throws(UsageError) -> Double {
 
 /// Shows what a replay would do.
 private func preview(_ plan: ReplayPlan, _ target: LetterTarget, json: Bool) throws {
-    let reader = plan.to.flatMap { to in target.session.plan.stages.first { $0.from == to } } ?? target.stage
+    let readers = plan.to.map { to in target.session.plan.stages.filter { $0.from == to } } ?? [target.stage].compactMap(\.self)
+    let reader = readers.first
     let lookups: LookupTables
     do { lookups = try LookupTables.load(reader == nil ? [] : target.session.plan.lookups) } catch {
         throw ETLError(.topology, code: error.code, error.message)
@@ -71,11 +70,16 @@ private func preview(_ plan: ReplayPlan, _ target: LetterTarget, json: Bool) thr
     var counts: [(name: String, count: Int64)] = []
     var failure: LogError?
     var looked = 0
+    var goBack = 0
     var shown = 0
-    try target.pending().read(target.log) { record in
+    let pending = try target.pending()
+    try pending.requirePosition(plan)
+    try pending.requireStart(plan, target.log, nowMs: wallClockMs())
+    try pending.read(target.log) { record in
         do throws(LogError) {
             guard let outcome = try preview.look(at: record) else { return true }
             looked += 1
+            if outcome.verdict.goesBack { goBack += 1 }
             let name = outcome.verdict.name
             if let index = counts.firstIndex(where: { $0.name == name }) {
                 counts[index].count += 1
@@ -83,7 +87,7 @@ private func preview(_ plan: ReplayPlan, _ target: LetterTarget, json: Bool) thr
                 counts.append((name, 1))
             }
             if json {
-                writeAll(outcome.json + "\n", to: 1)
+                writeAll(outcome.json(triedBy: reader) + "\n", to: 1)
             } else if shown < 50 {
                 shown += 1
                 writeAll(outcome.text, to: 1)
@@ -92,13 +96,29 @@ private func preview(_ plan: ReplayPlan, _ target: LetterTarget, json: Bool) thr
             failure = error
             return false
         }
-        return plan.limit.map { looked < $0 } ?? true
+        return plan.limit.map { goBack < $0 } ?? true
     }
     if let failure { throw failure }
     if json { return }
     if looked > shown { writeAll("… and \(grouped(Int64(looked - shown))) more\n", to: 1) }
     let rows = counts.sorted { $0.count > $1.count }.map { "  \(grouped($0.count)) \($0.name)\n" }.joined()
     writeAll("\(counted(Int64(looked), "dead letter")) of \(plan.topic); nothing was written or moved\n\(rows)", to: 1)
+    if let tried = reader?.tried(others: readers.dropFirst().map(\.name)) { writeAll(tried, to: 1) }
+}
+
+extension StagePlan {
+    /// What a dry run went by.
+    fileprivate func tried(others: [String]) -> String {
+        let how =
+            switch ending {
+            case .postgres(let table): "the columns of table \(table.table) of stage \(name); its constraints and triggers were not"
+            case .topic: "the steps of stage \(name)"
+            }
+        let rest =
+            others.isEmpty
+            ? "" : "; not those of \(others.joined(separator: ", ")), which \(others.count == 1 ? "reads" : "read") it too"
+        return "  tried: \(how)\(rest)\n"
+    }
 }
 
 extension LetterPreview.Verdict {
@@ -106,6 +126,7 @@ extension LetterPreview.Verdict {
     fileprivate var name: String {
         switch self {
         case .passes: "would pass now"
+        case .converts: "would be a row of the table, unless a constraint refuses it"
         case .dropped: "would be dropped by a filter"
         case .fails(let code, let step, _): "would fail again: \(code)\(step.isEmpty ? "" : " \(step)")"
         case .untried: "would be sent; no stage of the topology reads them there"
@@ -121,7 +142,7 @@ extension LetterPreview.Outcome {
         switch verdict {
         case .fails(_, _, let message): line += ": \(message)"
         case .kept(let kept): line += ": \(kept.message)"
-        case .passes, .dropped, .untried, .parked: break
+        case .passes, .converts, .dropped, .untried, .parked: break
         }
         for change in changes {
             if let before = change.before { line += "\n    - \(change.path): \(before)" }
@@ -130,12 +151,13 @@ extension LetterPreview.Outcome {
         return line + "\n"
     }
 
-    fileprivate var json: String {
+    fileprivate func json(triedBy stage: StagePlan?) -> String {
         var line = JSONLine()
         line.add("place", place)
         line.raw("to", to.map { "\"\($0)\"" } ?? "null")
         switch verdict {
         case .passes: line.add("verdict", "passes")
+        case .converts: line.add("verdict", "converts")
         case .dropped: line.add("verdict", "dropped")
         case .untried: line.add("verdict", "untried")
         case .parked: line.add("verdict", "parked")
@@ -149,6 +171,8 @@ extension LetterPreview.Outcome {
             line.add("code", kept.code)
             line.add("message", kept.message)
         }
+        // None: it wasn't tried.
+        if let stage, verdict.goesBack, verdict != .untried { line.add("stage", stage.name) }
         let changes = changes.map { change in
             var line = JSONLine()
             line.add("path", change.path)

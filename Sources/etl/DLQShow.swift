@@ -28,6 +28,9 @@ let showLettersVerb = Verb(
     var lines = LetterJSON()
     let isRaw = arguments.has("raw")
     let pending = try target.pending()
+    if let problem = pending.problem(servers: target.session.servers) {
+        writeAll("etl dlq show: \(problem.message) [\(problem.code)]\n", to: 2)
+    }
     try pending.read(target.log) { record in
         let facts = LetterFacts(record)
         switch filter.match(record, facts) {

@@ -68,15 +68,19 @@ final class Pipeline {
 
     func etl(_ words: String..., url: String? = nil) throws -> CommandProcess { try start(.etl, words, url) }
 
-    func etl(_ words: [String]) throws -> CommandProcess { try start(.etl, words, nil) }
+    func etl(_ words: [String], inputFile: String = "/dev/null") throws -> CommandProcess {
+        try start(.etl, words, nil, inputFile)
+    }
 
     /// `etl-stage --topology=… --stage=…` and what follows.
     func stage(_ name: String, _ words: String..., url: String? = nil) throws -> CommandProcess {
         try start(.stage, ["--topology=\(file)", "--stage=\(name)"] + words, url)
     }
 
-    private func start(_ program: CommandProcess.Program, _ words: [String], _ url: String?) throws -> CommandProcess {
-        try CommandProcess(program, words, environment: ["postgres_url": try url ?? self.url()])
+    private func start(
+        _ program: CommandProcess.Program, _ words: [String], _ url: String?, _ inputFile: String = "/dev/null"
+    ) throws -> CommandProcess {
+        try CommandProcess(program, words, environment: ["postgres_url": try url ?? self.url()], inputFile: inputFile)
     }
 
     // MARK: Postgres

@@ -250,4 +250,41 @@ import Testing
         #expect(found.count == sent && Set(found).count == sent)
         #expect(try readWhole("\(name).pass.dlq", on: log).isEmpty)
     }
+
+    /// Letters name topics, and anybody can write a letter: one of a topic that this user has no right to stays, the others go.
+    @Test func lettersOfTopicsWithoutARight() throws {
+        let name = pipeline.name
+        let log = try admin
+        try pipeline.plan(["KAFKA_USER": "admin", "kafka_password": "x", "postgres_url": "postgres://"]).requireTopics(
+            log, create: true)
+        let others = ["hidden", "readable"].map { "other.\(name).\($0)" }
+        _ = try log.create(topics: others.map { NewTopic(name: $0, partitions: 2) })
+        try grantWhatIsListed()
+        try broker.allow("etl", "--operation", "Read", "--topic", others[1])
+        let topics = ["\(name).raw"] + others + ["other.\(name).gone", "__consumer_offsets"]
+        let letters = topics.flatMap { [$0, $0] }.enumerated().map { index, topic in
+            TestRecord(
+                "k\(index)", "{\"id\":1}",
+                headers: [("topic", topic), ("code", "check.failed")]
+                    .map { .init(name: "etl.dlq.\($0.0)", value: Array($0.1.utf8)) }, partition: Int32(index % 2))
+        }
+        try pipeline.send(letters, to: "pass.dlq", on: log)
+        for replayed in [2, 0] {
+            let replay = try start(
+                .etl, ["dlq", "replay", "--topology=\(pipeline.file)", "--stage=pass", "--format=json"])
+            let (status, words) = try finish(replay)
+            #expect(status == (replayed == 0 ? 1 : 0), "\(words.suffix(2000))")
+            let last = try #require(replay.output.split(separator: "\n").last { $0.contains("summary") })
+            let summary = try JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any] ?? [:]
+            #expect(summary["replayed"] as? Int == replayed, "\(last)")
+            let reasons = (summary["reasons"] as? [[String: Any]] ?? []).map { "\($0["code"] ?? "") \($0["count"] ?? "")" }
+            #expect(reasons.sorted() == ["replay.internal_topic 2", "replay.topic_denied 6"], "\(last)")
+        }
+        #expect(try readWhole("\(name).raw", on: log).compactMap(\.keyText).sorted() == ["k0", "k1"])
+        #expect(try readWhole(others[1], on: log).isEmpty)
+        let (status, words) = try finish(
+            start(.etl, ["dlq", "replay", "--topology=\(pipeline.file)", "--stage=pass", "--to=\(others[1])"]))
+        let said = words.split(separator: "\n").filter { $0.hasPrefix("etl dlq") || $0.hasPrefix(" ") }.joined(separator: "\n")
+        #expect(status == 1 && said.contains("may not WRITE topic") && said.contains(others[1]), "\(said)")
+    }
 }

@@ -50,7 +50,10 @@ public final class KafkaBroker: Sendable {
 
     /// One of the stock tools, e.g. `configs`, with the bootstrap servers already given.
     @discardableResult
-    public func tool(_ name: String, _ arguments: String...) throws -> String {
+    public func tool(_ name: String, _ arguments: String...) throws -> String { try tool(name, arguments) }
+
+    @discardableResult
+    public func tool(_ name: String, _ arguments: [String]) throws -> String {
         try Self.run([name, "--bootstrap-server", bootstrap] + arguments)
     }
 

@@ -82,13 +82,20 @@ package struct LetterCount: Sendable {
     package private(set) var newest = ""
     /// Of the last hour.
     package private(set) var recent = 0
+    /// What is wrong with where the group stands; those that may not be pending any more count too then.
+    package private(set) var problem: LogError?
 
     /// Reads every pending one.
-    package init(of topic: String, log: any RecordLog, clock: any Clock, nowMs: Int64) throws(LogError) {
+    /// - Parameter servers: the brokers, for the command that mends a problem.
+    package init(
+        of topic: String, log: any RecordLog, clock: any Clock, nowMs: Int64, servers: String = "HOST:PORT"
+    ) throws(LogError) {
         self.topic = topic
         let hourAgo = formatTimestamp(milliseconds: nowMs - 3_600_000)
         var (count, oldest, newest, recent) = (0, "", "", 0)
-        try PendingLetters(of: topic, log: log, clock: clock).read(log) { record in
+        let letters = try PendingLetters(of: topic, log: log, clock: clock)
+        problem = letters.problem(servers: servers)
+        try letters.read(log) { record in
             let time = LetterFacts(record).time(of: record)
             count += 1
             if !time.isEmpty, oldest.isEmpty || time < oldest { oldest = time }

@@ -2,11 +2,14 @@ internal import Bytes
 package import Log
 
 /// Says what a replay would do with each letter, without doing any of it: where it would go, what `--set` would change, and what
-/// the steps of the stage that reads it there, as they are now, would make of it.
+/// the stage that reads it there, as it is now, would make of it: its steps, or where it loads, the columns of its table. What only
+/// a write can tell, a constraint or a trigger of the table, isn't tried.
 package struct LetterPreview: ~Copyable {
     package enum Verdict: Equatable, Sendable {
         /// The steps let it through.
         case passes
+        /// It can be a row of the table.
+        case converts
         /// A filter lets it go.
         case dropped
         case fails(code: String, step: String, message: String)
@@ -14,6 +17,14 @@ package struct LetterPreview: ~Copyable {
         case untried
         case parked
         case kept(Kept)
+
+        /// Whether a replay would send it back, which is what `--limit` counts.
+        package var goesBack: Bool {
+            switch self {
+            case .passes, .converts, .dropped, .fails, .untried: true
+            case .parked, .kept: false
+            }
+        }
     }
 
     package struct Outcome: Sendable {
@@ -30,10 +41,11 @@ package struct LetterPreview: ~Copyable {
     private var destinations: LetterDestinations
     private let stage: StagePlan?
     private var steps: StageProgram?
+    private var sink: PostgresSink?
     private var outputs = OutputBatch(capacity: 4)
 
-    /// - Parameter stage: the one whose steps are tried, on letters that would go to the topic it reads.
-    /// - Throws: what is wrong with its steps, or a service away.
+    /// - Parameter stage: the one whose steps or table are tried, on letters that would go to the topic it reads.
+    /// - Throws: what is wrong with its steps or table, or a service away.
     package init(
         _ plan: ReplayPlan, program: consuming LetterProgram, log: any RecordLog, stage: StagePlan?, lookups: LookupTables
     ) throws(ETLError) {
@@ -43,9 +55,14 @@ package struct LetterPreview: ~Copyable {
         self.stage = stage
         var destinations = LetterDestinations(plan)
         var steps: StageProgram?
+        var sink: PostgresSink?
         do {
             try destinations.prepare(log)
-            if let stage {
+            if let stage, case .postgres(let table) = stage.ending {
+                var made = PostgresSink(plan: table, group: plan.group, topic: stage.from)
+                try made.prepareToTry()
+                sink = consume made
+            } else if let stage {
                 steps = try StageProgram.compile(stage: stage, lookups: lookups, inputPartitions: 1, outputPartitions: 1)
             }
         } catch let error as LogError {
@@ -53,11 +70,14 @@ package struct LetterPreview: ~Copyable {
         } catch let error as StageProblems {
             throw ETLError(
                 .topology, code: "topology.invalid", error.problems.map { "\($0.position): \($0.message)" }.joined(separator: "; "))
+        } catch let error as SinkError {
+            throw ETLError(error.kind == .configuration ? .failed : .unreachable, code: error.code, error.message)
         } catch {
             throw ETLError(.failed, code: "replay.preview", "\(error)")
         }
         self.destinations = destinations
         self.steps = steps
+        self.sink = sink
     }
 
     /// What would become of a letter; nil: `--where` isn't about it.
@@ -71,7 +91,7 @@ package struct LetterPreview: ~Copyable {
         }
         while true {
             switch destinations.route(facts) {
-            case .ask(let topic): destinations.learn(topic, try log.describe(topics: [topic]).first ?? nil)
+            case .ask(let topic): if try destinations.isThere(topic, log) { destinations.learn(topic) }
             case .known(.keep(let reason)): return Outcome(place: place, verdict: .kept(reason))
             case .known(.park): return Outcome(place: place, to: plan.parkedTopic, verdict: .parked)
             case .known(.send(_, let name)): return replay(record, facts, place, to: name)
@@ -93,6 +113,13 @@ package struct LetterPreview: ~Copyable {
         let again = LogRecord(
             key: record.key, value: repaired.value, headers: headers,
             partition: facts.partition ?? record.partition, offset: facts.offset ?? record.offset, timestamp: record.timestamp)
+        switch sink?.append(again) {
+        case .accepted: outcome.verdict = .converts
+        case .rejected(let rejection):
+            outcome.verdict = .fails(code: rejection.code, step: "load", message: rejection.message)
+        case nil: break
+        }
+        sink?.reset()
         switch steps?.run(again, into: &outputs) {
         case .out: outcome.verdict = .passes
         case .dropped: outcome.verdict = .dropped

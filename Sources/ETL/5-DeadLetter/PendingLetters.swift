@@ -14,10 +14,14 @@ package struct PendingLetters: Sendable {
     package private(set) var spans: [Span]
     /// Offsets between the group's and the first there still is.
     package private(set) var expired: Int64
+    /// Partitions in which the group stands behind the end, which says that the topic was made anew: where, and the end. All that
+    /// is there counts as pending.
+    private var ahead: [(partition: Int32, position: Int64, end: Int64)] = []
+    /// Partitions with letters, but without an offset of the group.
+    private var unknown: [Int32] = []
 
     /// Asks where the group stands and where the topic ends. What was committed a moment before isn't seen by readers at once, so
     /// it waits until they see what is written now; not for ever, since a crashed writer's transaction has to time out.
-    /// - Throws: also where the group stands behind the topic's end, which says that the topic was made anew.
     package init(of topic: String, log: any RecordLog, clock: any Clock, patienceMs: Int64 = 15_000) throws(LogError) {
         let group = ReplayPlan.group(of: topic)
         // Before the topic's end: a replay that goes on meanwhile moves the group only to where the topic ends by then.
@@ -34,18 +38,71 @@ package struct PendingLetters: Sendable {
         expired = 0
         for range in ranges {
             let index = Int(range.partition)
-            let position = index < committed.count ? committed[index] ?? range.first : range.first
+            let stored = index < committed.count ? committed[index] : nil
+            var position = stored ?? range.first
+            if stored == nil, range.first < range.end { unknown.append(range.partition) }
             let end = index < written.count ? written[index].end : range.end
-            guard position <= max(end, range.end) else {
-                throw LogError(
-                    .configuration, code: "replay.position",
-                    "group \(group) stands at offset \(position) of topic \(topic), partition \(range.partition), which ends at "
-                        + "\(range.end): the topic was made anew; move the group with "
-                        + "'kafka-consumer-groups.sh --reset-offsets --to-earliest'")
+            if position > max(end, range.end) {
+                ahead.append((range.partition, position, range.end))
+                position = range.first
             }
             expired += max(0, range.first - position)
             let from = max(position, range.first)
             spans.append(Span(partition: range.partition, from: from, to: max(from, range.end)))
+        }
+    }
+
+    /// What is wrong with where the group stands, and the command that mends it; nil: nothing.
+    /// - Parameter servers: the brokers, for that command.
+    package func problem(servers: String) -> LogError? {
+        guard let first = ahead.first else { return nil }
+        let group = ReplayPlan.group(of: topic)
+        let partitions = ahead.map { String($0.partition) }.joined(separator: ",")
+        return LogError(
+            .configuration, code: "replay.position",
+            "group \(group) stands at offset \(first.position) of topic \(topic), partition \(first.partition), which ends at "
+                + "\(first.end): the topic was made anew; move the group with 'kafka-consumer-groups.sh --bootstrap-server "
+                + "\(servers) --group \(group) --topic \(topic):\(partitions) --reset-offsets --to-earliest --execute'")
+    }
+
+    /// Throws where the group stands behind the end: letters would be skipped up to there.
+    package func requirePosition(_ plan: ReplayPlan) throws(LogError) {
+        if let problem = problem(servers: plan.servers) { throw problem }
+    }
+
+    /// Throws where brokers may have forgotten the group's position. A letter older than they keep one may have been dealt with
+    /// before, as far as anybody knows; a younger one can't, since the position would still be there.
+    package func requireStart(_ plan: ReplayPlan, _ log: any RecordLog, nowMs: Int64) throws(LogError) {
+        guard !plan.fromStart, !unknown.isEmpty else { return }
+        let reader = try log.makeReader(topic: topic)
+        defer { reader.close() }
+        for span in spans where unknown.contains(span.partition) {
+            var oldest: Int64?
+            try reader.read(partition: span.partition, from: span.from, to: span.to) { record in
+                oldest = record.timestamp
+                return false
+            }
+            guard let oldest, oldest >= 0, nowMs - oldest > plan.positionRetentionMs else { continue }
+            let days = plan.positionRetentionMs / 86_400_000
+            throw LogError(
+                .configuration, code: "replay.position_lost",
+                "group \(plan.group) has no position in topic \(topic), partition \(span.partition), whose oldest letter was "
+                    + "written \(formatTimestamp(milliseconds: oldest)). Brokers forget a position "
+                    + "\(days) day\(days == 1 ? "" : "s") after it was last moved (offsets.retention.minutes), so these letters "
+                    + "may have been replayed or discarded before. "
+                    + "If they weren't, or are meant to be again, say --from-start; with --where 'timestamp >= …' (milliseconds) "
+                    + "only those since then")
+        }
+    }
+
+    /// Where it ends in each partition.
+    package var ends: [Int32: Int64] { Dictionary(uniqueKeysWithValues: spans.map { ($0.partition, $0.to) }) }
+
+    /// Leaves out what lies behind these ends.
+    mutating func end(at ends: [Int32: Int64]) {
+        for index in spans.indices {
+            let from = spans[index].from
+            spans[index].to = max(from, min(spans[index].to, ends[spans[index].partition] ?? from))
         }
     }
 

@@ -15,6 +15,8 @@ package final class ReplayMember {
     private let archive: DeadLetterArchive?
     private let report: (ReplaySummary) -> Void
     private let startedMs: Int64
+    /// With `--rate`: when the next letter is due.
+    private var dueMs: Double?
 
     private var producer: (any LogProducer)?
     private var reader: (any LogReader)?
@@ -34,6 +36,8 @@ package final class ReplayMember {
     package private(set) var summary = ReplaySummary()
     private var pending = ReplaySummary()
     private var pendingBytes = 0
+    /// Records sent since the last commit, and how many of them are letters written again.
+    private var sent = (all: 0, again: 0)
     private var begunMs: Int64 = 0
     /// Letters the brokers refuse for themselves (too large), and why.
     private var refused: [PartitionOffset] = []
@@ -125,11 +129,15 @@ package final class ReplayMember {
         case .no, .failed: return writeAgain(record)
         }
         if let at = refused.firstIndex(of: PartitionOffset(partition: record.partition, offset: record.offset)) {
-            return keep(record, .refused(refusals[at]))
+            return keep(record, reason(refusals[at], facts))
         }
         if plan.action == .discard {
-            try archive?.append(record, topic: plan.topic)
+            guard let archive else {
+                throw LogError(.configuration, code: "archive.file", "no archive is open; nothing is discarded without one")
+            }
+            try archive.append(record, topic: plan.topic)
             pending.discarded += 1
+            takeTurn()
             return
         }
         if let known = try destination(of: facts) {
@@ -141,16 +149,22 @@ package final class ReplayMember {
         }
     }
 
+    /// Why a letter stays that the brokers refused. Where it is for its topic, those that come for the same topic stay with it.
+    private func reason(_ error: LogError, _ facts: LetterFacts) -> Kept {
+        guard error.isDenied, let topic = facts.topic else { return .refused(error) }
+        return destinations.close(topic, error)
+    }
+
     /// Where the letter goes. A topic met for the first time takes a new producer, and so a commit first.
     private func destination(of facts: LetterFacts) throws(LogError) -> LetterDestinations.Route? {
         while true {
             switch destinations.route(facts) {
             case .known(let route): return route
             case .ask(let topic):
-                let described = try context.log.describe(topics: [topic]).first ?? nil
+                guard try destinations.isThere(topic, context.log) else { continue }
                 // What can fail comes before the name is among those that the producer knows.
-                if described != nil { try commit() }
-                guard destinations.learn(topic, described) else { continue }
+                try commit()
+                guard destinations.learn(topic) else { continue }
                 producer?.close()
                 producer = nil
                 try makeProducer()
@@ -189,6 +203,8 @@ package final class ReplayMember {
                     partition: facts.partition(ofRecord: record, in: destinations.names[Int(topic)], count: count)))
             pendingBytes += repaired.value.count
             pending.replayed += 1
+            sent.all += 1
+            takeTurn()
         } catch {
             keep(record, Kept(code: error.code, message: error.message))
         }
@@ -205,7 +221,10 @@ package final class ReplayMember {
     }
 
     /// At the end of the topic it was read from, as it is.
-    private func writeAgain(_ record: LogRecord) { write(record, to: 0) }
+    private func writeAgain(_ record: LogRecord) {
+        write(record, to: 0)
+        sent.again += 1
+    }
 
     private func write(_ record: LogRecord, to topic: Int32) {
         let count = producer?.partitionCounts[Int(topic)] ?? 1
@@ -214,19 +233,25 @@ package final class ReplayMember {
                 key: record.key, value: record.value, headers: record.headers, topic: topic,
                 partition: record.partition % max(count, 1)))
         pendingBytes += record.value.count
+        sent.all += 1
     }
 
-    /// With `--rate`: waits until the next record may go. Nobody waits for what was sent meanwhile.
+    /// With `--rate`: waits until the next record may go. Nobody waits for what was sent meanwhile. Of turns that went by unused,
+    /// because letters were looked for or a broker was away, those of a second count: a rate is a maximum.
     private func waitForTurn() throws(LogError) {
-        guard let rate = plan.rate else { return }
-        let gone = Double(summary.replayed + summary.discarded + pending.replayed + pending.discarded)
-        let dueMs = startedMs + Int64(gone * 1000 / rate)
+        guard plan.rate != nil else { return }
         while !context.control.shouldStop {
             let now = context.clock.nowMs()
-            guard dueMs > now else { return }
+            let dueMs = max(dueMs ?? Double(now), Double(now - 1000))
+            self.dueMs = dueMs
+            guard dueMs > Double(now) else { return }
             if machine.isOpen, now - begunMs >= machine.commitIntervalMs { try commit() }
-            context.clock.wait(ms: min(dueMs - now, 20))
+            context.clock.wait(ms: min(Int64((dueMs - Double(now)).rounded(.up)), 20))
         }
+    }
+
+    private func takeTurn() {
+        if let rate = plan.rate, let dueMs { self.dueMs = dueMs + 1000 / rate }
     }
 
     // MARK: Transactions
@@ -280,6 +305,7 @@ package final class ReplayMember {
             inTransaction = []
             summary.add(pending)
             pending = ReplaySummary()
+            sent = (0, 0)
             summary.elapsedMs = context.clock.nowMs() - startedMs
             report(summary)
         case .abort: try producer.abort()
@@ -294,6 +320,7 @@ package final class ReplayMember {
         pending = ReplaySummary()
         outputs.reset()
         pendingBytes = 0
+        sent = (0, 0)
     }
 
     /// Deals with an error: goes back to the last commit, with a new producer where it must. Throws what ends the run.
@@ -303,7 +330,7 @@ package final class ReplayMember {
         while true {
             try throwFinal(error, attempts: backoff.attempts)
             // A record that is refused for itself: the transaction is at an end, the run isn't.
-            let action = machine.on(.failed(error.isOfRecord ? .abortable : error.kind))
+            let action = machine.on(.failed(error.isOfRecord || error.isDenied ? .abortable : error.kind))
             context.emit(ClientFailed(member: plan.group, error: error, reaction: "going on from the last commit"))
             do throws(LogError) {
                 if action == .nothing { undo() } else { try perform(action) }
@@ -322,7 +349,7 @@ package final class ReplayMember {
                 "another run over \(plan.topic) was started, which takes over, or this one was held up for longer than a "
                     + "transaction may take; if there is no other, start it again, it goes on where it was: \(error.message)")
         }
-        if error.isOfRecord, findCulprit(error) { return }
+        if error.isOfRecord || error.isDenied, findCulprit(error) { return }
         if error.kind == .configuration || error.kind == .offsetOutOfRange { throw ETLError(error) }
         let delay = failures.next()
         // A person waits for it: what keeps failing is told rather than tried for ever. A broker that is away is waited for.
@@ -332,19 +359,28 @@ package final class ReplayMember {
         if failures.attempts > 1 { context.pause(ms: delay) }
     }
 
-    /// A record that the brokers refuse for itself: first it is looked for, one record in each transaction, then it is a letter
-    /// that is kept. False: that isn't it.
+    /// A record that the brokers refuse for itself, or for where it goes: first it is looked for, one record in each transaction,
+    /// then it is a letter that is kept, or one that its own topic doesn't take any more: there the run ends in its partition.
+    /// False: that isn't it.
     private func findCulprit(_ error: LogError) -> Bool {
         guard isIsolating else {
             isIsolating = true
             return true
         }
         let held = positions.filter { $0.value > committed[$0.key] ?? 0 }
-        guard let only = held.first, held.count == 1, pending.replayed + pending.parked == 1 else { return false }
+        guard let only = held.first, held.count == 1, sent.all == 1 else { return false }
         let at = PartitionOffset(partition: only.key, offset: only.value - 1)
-        guard !refused.contains(at) else { return false }
-        refused.append(at)
-        refusals.append(error)
+        // A topic that a letter names may be out of reach; those that the run is about may not.
+        if error.isDenied, sent.again + Int(pending.parked) > 0 || plan.to != nil { return false }
+        if sent.again == 1 {
+            guard let index = spans?.firstIndex(where: { $0.partition == at.partition }) else { return false }
+            spans?[index].to = at.offset
+            summary.keep(.blocked(plan.topic, error), "\(plan.topic)[\(at.partition)]@\(at.offset)")
+        } else {
+            guard !refused.contains(at) else { return false }
+            refused.append(at)
+            refusals.append(error)
+        }
         isIsolating = false
         return true
     }
@@ -359,8 +395,11 @@ package final class ReplayMember {
         producer = nil
         try makeProducer()
         var letters = try PendingLetters(of: plan.topic, log: context.log, clock: context.clock)
+        try letters.requirePosition(plan)
         if spans == nil {
+            try letters.requireStart(plan, context.log, nowMs: wallClockMs())
             summary.expired = letters.expired
+            if let ends = plan.ends { letters.end(at: ends) }
             if program.hasFilter { try narrow(&letters) }
             spans = letters.spans
         }
@@ -391,4 +430,9 @@ package final class ReplayMember {
         }
         summary.add(found)
     }
+}
+
+extension LogError {
+    /// A right is missing.
+    fileprivate var isDenied: Bool { code == "log.denied" }
 }

@@ -16,10 +16,21 @@ package struct ReplayPlan: Sendable {
     package var rate: Double?
     /// Letters replayed or discarded; nil: all.
     package var limit: Int64?
+    /// Where the run ends in each partition, where somebody was told what it is about; nil: where the topic ends when it starts.
+    package var ends: [Int32: Int64]?
     /// How often a record may be replayed before it is parked; nil: no limit, for parked ones that are taken back.
     package var maxAttempts: Int?
     /// An extractor's letters are rows of CSV files: `--set` makes an object of one.
     package var areRows = false
+
+    /// Whether 'etl topics create' makes the topic for parked letters.
+    package var parkedIsOurs = false
+    /// The brokers, for the commands that messages name.
+    package var servers = "HOST:PORT"
+    /// Begin at the oldest letter where the brokers keep no position, whatever its age.
+    package var fromStart = false
+    /// For how long brokers keep a position after it was last moved: Kafka's `offsets.retention.minutes`, 7 days unless set.
+    package var positionRetentionMs: Int64 = 7 * 86_400_000
 
     package init(action: Action, topic: String) {
         self.action = action
@@ -60,14 +71,46 @@ package struct Kept: Equatable, Sendable {
             message: "topic \(topic), where it came from, doesn't exist any more; make it, or name another with --to=TOPIC")
     }
 
+    package static func topicDenied(_ topic: String, _ error: LogError) -> Kept {
+        Kept(
+            code: "replay.topic_denied",
+            message: "topic \(topic), where it came from, isn't there or is out of this user's reach (\(error.message)); "
+                + "ask for the right, or name another topic with --to=TOPIC")
+    }
+
+    package static func internalTopic(_ topic: String) -> Kept {
+        Kept(
+            code: "replay.internal_topic",
+            message: "topic \(topic) is the brokers' own, and takes no records of others; name another with --to=TOPIC")
+    }
+
+    package static func tooManyTopics(_ topic: String) -> Kept {
+        Kept(
+            code: "replay.too_many_topics",
+            message: "topic \(topic) is one more than a run sends to; replay its letters alone: "
+                + "--where 'dlq.topic == \"\(topic)\"'")
+    }
+
     package static let sameTopic = Kept(
         code: "replay.same_topic", message: "it would go into the topic it is read from; name another with --to=TOPIC")
 
-    package static func parkedMissing(_ topic: String) -> Kept {
-        Kept(
+    package static func parkedMissing(_ topic: String, _ plan: ReplayPlan) -> Kept {
+        let cure =
+            plan.parkedIsOurs
+            ? "etl topics create" : "kafka-topics.sh --bootstrap-server \(plan.servers) --create --topic \(topic)"
+        return Kept(
             code: "replay.parked_missing",
-            message:
-                "it was replayed too often, and topic \(topic) for such records doesn't exist; make it with 'etl topics create'")
+            message: "it was replayed too often, and topic \(topic) for such records doesn't exist, or may not be looked at; "
+                + "make it with '\(cure)'")
+    }
+
+    /// The topic that it is read from doesn't take it any more, so that it can't be passed without being lost.
+    package static func blocked(_ topic: String, _ error: LogError) -> Kept {
+        Kept(
+            code: "replay.blocked",
+            message: "it would have to be written to \(topic) again, which doesn't take it any more (\(error.message)): it stays "
+                + "where it is, and with it what is behind it in its partition. Raise max.message.bytes of \(topic), "
+                + "or replay or discard it")
     }
 
     /// What the brokers refuse for itself.
@@ -100,6 +143,13 @@ package struct ReplaySummary: Equatable, Sendable {
     package init() {}
 
     package var kept: Int64 { reasons.reduce(0) { $0 + $1.count } }
+    /// Whether there were letters it was about, and each of them stays for an error.
+    package var isInVain: Bool {
+        let codes = Set(reasons.map(\.kept.code))
+        // Where --where is true of none, that it can't be evaluated on some is no failure.
+        let isOfErrors = codes == ["where.failed"] || !codes.isSubset(of: ["where.failed", Kept.unmatched.code])
+        return replayed + parked + discarded == 0 && isOfErrors
+    }
     /// Letters dealt with, in a second.
     package var rate: Double { Double(replayed + parked + discarded) * 1000 / Double(max(elapsedMs, 1)) }
 

@@ -1,6 +1,16 @@
 import Postgres
 
 extension PostgresSink {
+    /// Reads the table's columns, so that `append` says which records could be no row of it, and keeps no connection: nothing can
+    /// be flushed. Changes nothing.
+    mutating func prepareToTry() throws(SinkError) {
+        let connection: Connection
+        do {
+            connection = try Connection(url: plan.url, applicationName: group, connectTimeoutMs: 5000, answerTimeoutMs: 10_000)
+        } catch { throw SinkError(error, doing: "Failed to reach the database of table \(plan.table)") }
+        encode(for: try PostgresTarget(plan, connection))
+    }
+
     /// What a table, and the rights on it, have against a plan: everything at once, before anything runs. Changes nothing.
     /// Throws only where the table can't be looked at.
     static func inspect(_ plan: PostgresPlan, group: String) throws(SinkError) -> [SinkError] {

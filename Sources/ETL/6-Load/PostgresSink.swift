@@ -63,15 +63,19 @@ public struct PostgresSink: ~Copyable, RowSink {
         connection = new
         statements = made
         if found == target { return }
-        target = found
-        encoder = RowEncoder(
-            columns: found.columns.map { ($0.name, $0.target) }, extraFields: extraFields,
-            hasSequence: !found.keys.isEmpty)
+        encode(for: found)
         if rows > 0 {
             throw SinkError(
                 .fenced, code: "postgres.table_changed",
                 "The columns of table \(found.table) changed while a batch was waiting: going on from the stored offsets")
         }
+    }
+
+    /// From now on `append` makes rows of this table.
+    mutating func encode(for found: PostgresTarget) {
+        target = found
+        encoder = RowEncoder(
+            columns: found.columns.map { ($0.name, $0.target) }, extraFields: extraFields, hasSequence: !found.keys.isEmpty)
     }
 
     /// Gives the connection up. What is buffered stays.

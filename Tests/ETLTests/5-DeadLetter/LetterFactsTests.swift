@@ -137,10 +137,36 @@ import Testing
             let facts = LetterFacts(record)
             let headers = ReplayedHeaders.make(record, facts, nowMs: 0, in: &batch.arena)
             let names = headers.map { String(decoding: $0.name, as: UTF8.self) }
-            // Spring's header came last, so it is Spring's dead letter; but the attempts count on.
-            #expect(names == ["trace", "trace", "kafka_dltx", "etl.dlq.attempt", "etl.dlq.first_failed_at"])
-            #expect(headers[2].value.baseAddress == nil, "null stays null")
-            #expect(headers[3].value.elementsEqual("2".utf8) && headers[4].value.elementsEqual("2026-01-02T03:04:05.678Z".utf8))
+            // Spring's header came last, so it is Spring's dead letter, of a record that was one of ours; but the attempts count on.
+            #expect(
+                names == [
+                    "trace", "etl.dlq.step", "etl.dlq.code", "etl.dlq.message", "etl.dlq.pointer", "etl.dlq.partition",
+                    "etl.dlq.offset", "etl.dlq.failed_at", "trace", "etl.dlq.topic", "kafka_dltx", "etl.dlq.attempt",
+                    "etl.dlq.first_failed_at",
+                ])
+            #expect(headers[10].value.baseAddress == nil, "null stays null")
+            #expect(headers[11].value.elementsEqual("2".utf8) && headers[12].value.elementsEqual("2026-01-02T03:04:05.678Z".utf8))
+        }
+    }
+
+    static let added: [(writer: LetterFacts.Writer, header: String)] = [
+        (.etl, "etl.dlq.code"), (.connect, "__connect.errors.topic"), (.spring, "kafka_dlt-exception-fqcn"),
+        (.streams, "__streams.errors.exception"),
+    ]
+
+    /// Headers of whoever wrote the letter go; one that looks like another's came with the record, and is given back with it.
+    @Test(arguments: added.indices) func onlyTheWritersHeadersGo(_ index: Int) {
+        let (writer, last) = Self.added[index]
+        let others = Self.added.map(\.header).filter { $0 != last }
+        let record = TestLetter("k", "{}", (others + ["etl.dlq.attempt", last]).map { ($0, "7") })
+        record.withRecord { record in
+            var batch = OutputBatch()
+            let facts = LetterFacts(record)
+            #expect(facts.writer == writer && facts.attempt == 7)
+            let headers = ReplayedHeaders.make(record, facts, nowMs: 0, in: &batch.arena)
+            let names = headers.map { String(decoding: $0.name, as: UTF8.self) }
+            let history = (writer == .etl ? ["topology", "stage"] : []) + ["attempt", "first_failed_at"]
+            #expect(names == others + history.map { "etl.dlq.\($0)" })
         }
     }
 }

@@ -128,7 +128,7 @@ func pending(in topic: String = "t.s.dlq", of log: any RecordLog) throws -> [Tes
 
 @discardableResult
 func replay(
-    _ plan: ReplayPlan, on log: MemoryLog, control: Control = Control(), clock: any Clock = SystemClock(),
+    _ plan: ReplayPlan, on log: any RecordLog, control: Control = Control(), clock: any Clock = SystemClock(),
     archive: DeadLetterArchive? = nil, report: @escaping (ReplaySummary) -> Void = { _ in }
 ) throws -> ReplaySummary {
     let test = Plan.test()

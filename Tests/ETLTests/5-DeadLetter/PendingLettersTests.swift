@@ -47,6 +47,27 @@ import Testing
     }
 }
 
+extension PendingLettersTests {
+    /// A topic that was made anew: what is in it is pending, and the command that mends the group is one that can be pasted.
+    @Test func aGroupBehindTheEnd() throws {
+        let log = try letterLog()
+        try put([letter("a", "{}"), letter("b", "{}", partition: 1)], in: "t.s.dlq", of: log)
+        let moved = try log.makeProducer(ProducerOptions(topics: [], transactionalId: "run"))
+        try moved.begin()
+        try moved.sendOffsets(
+            [PartitionOffset(partition: 0, offset: 9), PartitionOffset(partition: 1, offset: 7)], group: "etl.t.s.replay",
+            topic: "t.s.dlq")
+        try moved.commit()
+        let count = try LetterCount(of: "t.s.dlq", log: log, clock: SystemClock(), nowMs: wallClockMs(), servers: "a:1,b:2")
+        #expect(count.count == 2)
+        #expect(count.problem?.code == "replay.position")
+        #expect(
+            count.problem?.message.hasSuffix(
+                "'kafka-consumer-groups.sh --bootstrap-server a:1,b:2 --group etl.t.s.replay --topic t.s.dlq:0,1 --reset-offsets "
+                    + "--to-earliest --execute'") == true, "\(count.problem?.message ?? "")")
+    }
+}
+
 /// As the run does that takes over.
 private func moveGroup(to offset: Int64, on log: MemoryLog) throws {
     let producer = try log.makeProducer(ProducerOptions(topics: [], transactionalId: "run"))

@@ -63,21 +63,99 @@ import Testing
         ("can't be mended", letter("k", "{"), { $0.sets = ["x=1"] }, "set.not_object"),
         ("can't be computed", letter("k", "{}"), { $0.sets = ["x=message.y"] }, "set.failed"),
         ("filter fails", letter("k", "{}"), { $0.filter = "message.y == 1" }, "where.failed"),
-        ("--to is missing", letter("k", "{}"), { $0.to = "gone" }, "replay.topic_missing"),
+        ("may not be looked at", letter("k", "{}", topic: "secret"), { _ in }, "replay.topic_denied"),
+        ("the brokers' own", letter("k", "{}", topic: "__consumer_offsets"), { _ in }, "replay.internal_topic"),
     ]
 
     @Test(arguments: kept.indices) func whatCannotBeReplayedStaysWithItsReason(_ index: Int) throws {
         let (name, bad, change, code) = Self.kept[index]
         let log = try letterLog()
+        _ = try log.create(topics: [NewTopic(name: "__consumer_offsets", partitions: 1), NewTopic(name: "secret", partitions: 1)])
         try put([letter("good", #"{"y":1}"#), bad, letter("good", #"{"y":1}"#)], in: "t.s.dlq", of: log)
-        let summary = try replay(replayPlan("t.s.dlq", change), on: log)
-        let goes = name == "--to is missing" ? 0 : 2
-        #expect(summary.replayed == Int64(goes), "\(name)")
-        #expect(summary.reasons.map { "\($0.kept.code) \($0.count)" } == ["\(code) \(3 - goes)"], "\(name)")
+        let summary = try replay(replayPlan("t.s.dlq", change), on: StrictLog(log, denied: ["secret"]))
+        #expect(summary.replayed == 2 && !summary.isInVain, "\(name)")
+        #expect(summary.reasons.map { "\($0.kept.code) \($0.count)" } == ["\(code) 1"], "\(name)")
         #expect(
             summary.reasons.first?.place.hasPrefix("t.s.dlq[0]@") == true && summary.reasons.first?.kept.message.isEmpty == false)
-        #expect(try letters(in: "in", of: log).count == goes)
+        #expect(try letters(in: "in", of: log).count == 2)
         #expect(try pending(of: log).filter { $0 == bad }.count == 1, "\(name): as it was, once")
+        // Alone, it is a run in vain.
+        #expect(try replay(replayPlan("t.s.dlq", change), on: StrictLog(log, denied: ["secret"])).isInVain, "\(name)")
+    }
+
+    static let endings: [(reasons: [String], replayed: Int64, isInVain: Bool)] = [
+        ([], 0, false), (["where.unmatched"], 0, false), (["where.failed"], 0, true),
+        (["where.unmatched", "where.failed"], 0, false),
+        (["replay.no_topic"], 0, true), (["where.unmatched", "set.failed"], 0, true), (["replay.no_topic"], 1, false),
+    ]
+
+    /// What the status of the command follows from.
+    @Test(arguments: endings.indices) func aRunInVain(_ index: Int) {
+        let row = Self.endings[index]
+        var summary = ReplaySummary()
+        summary.replayed = row.replayed
+        for code in row.reasons { summary.keep(Kept(code: code, message: "m"), "place") }
+        #expect(summary.isInVain == row.isInVain, "\(row)")
+    }
+
+    static let wrong = [
+        ("gone", "log.topic_missing"), ("a/b c", "replay.topic_missing"), ("__transaction_state", "replay.internal_topic"),
+        ("secret", "log.denied"),
+    ]
+
+    /// Said at once, before the whole topic is written again.
+    @Test(arguments: wrong.indices) func whereNothingCanGoNothingIsDone(_ index: Int) throws {
+        let (topic, code) = Self.wrong[index]
+        let log = try letterLog()
+        _ = try log.create(topics: [NewTopic(name: "__transaction_state", partitions: 1)])
+        try put([letter("a", "{}"), letter("b", "{}")], in: "t.s.dlq", of: log)
+        let before = try log.writtenOffsets(topic: "t.s.dlq")
+        let error = #expect(throws: ETLError.self) {
+            try replay(replayPlan { $0.to = topic }, on: StrictLog(log, denied: ["secret"]))
+        }
+        #expect(error?.code == code && error?.message.contains(topic) == true, "\(error?.message ?? "")")
+        #expect(try log.writtenOffsets(topic: "t.s.dlq") == before && pending(of: log).count == 2)
+    }
+
+    /// The others go, in as many runs as it takes.
+    @Test func lettersOfMoreTopicsThanOneRunSendsTo() throws {
+        let log = try letterLog()
+        let topics = (0..<LetterDestinations.most + 10).map { "from.\($0)" }
+        _ = try log.create(topics: topics.map { NewTopic(name: $0, partitions: 1) })
+        for topic in topics { try log.retain(topic: topic) }
+        try put(topics.map { letter("k", "{}", topic: $0) }, in: "t.s.dlq", of: log)
+        let summary = try replay(replayPlan(), on: log)
+        #expect(summary.reasons.map { "\($0.kept.code) \($0.count)" } == ["replay.too_many_topics 12"])
+        #expect(summary.reasons.first?.kept.message.contains(#"--where 'dlq.topic == "from.198"'"#) == true)
+        #expect(try replay(replayPlan { $0.filter = #"dlq.topic == "from.198""# }, on: log).replayed == 1)
+        #expect(try replay(replayPlan(), on: log).replayed == 11)
+        for topic in topics { #expect(try letters(in: topic, of: log).count == 1) }
+    }
+
+    /// A limit that was lowered since: what can't be passed without being lost stays where it is, the rest goes.
+    @Test func aLetterThatItsOwnTopicTakesNoMore() throws {
+        let log = try letterLog()
+        let large = "{\"n\":1,\"x\":\"" + String(repeating: "x", count: 1000) + "\"}"
+        try put(
+            [
+                letter("a", "{\"n\":2}"), letter("other", "{\"n\":1}"), letter("large", large), letter("behind", "{\"n\":2}"),
+                letter("b", "{\"n\":2}", partition: 1), letter("c", "{\"n\":2}", partition: 1),
+            ], in: "t.s.dlq", of: log)
+        let strict = StrictLog(log, longest: ["t.s.dlq": 500])
+        let plan = replayPlan { $0.filter = "message.n == 2" }
+        for run in 1...2 {
+            let summary = try replay(plan, on: strict)
+            #expect(summary.replayed == (run == 1 ? 3 : 0))
+            let blocked = try #require(summary.reasons.last)
+            #expect(blocked.kept.code == "replay.blocked" && blocked.count == 1)
+            #expect(try letters(in: "in", of: log).map(\.key) == ["a", "b", "c"])
+            #expect(try pending(of: log).map(\.key).sorted { $0 ?? "" < $1 ?? "" } == ["behind", "large", "other"])
+        }
+        // It may go where it came from; refused there too, it stays where it is.
+        let both = StrictLog(log, longest: ["t.s.dlq": 500, "in": 500])
+        #expect(try replay(replayPlan(), on: both).reasons.map(\.kept.code) == ["replay.blocked"])
+        #expect(try replay(replayPlan(), on: strict).isInVain == false)
+        #expect(try pending(of: log).isEmpty && letters(in: "in", of: log).count == 6)
     }
 
     @Test func partsOfTheWay() throws {
@@ -108,11 +186,19 @@ import Testing
         #expect(try pending(in: "t.s.parked", of: log).isEmpty)
     }
 
-    @Test func withoutAParkedTopicTheyStay() throws {
+    /// `etl topics create` makes the parked topics of stages, and no others.
+    @Test(arguments: [true, false]) func withoutAParkedTopicTheyStay(isOurs: Bool) throws {
         let log = try letterLog(without: "t.s.parked")
         try put([letter("often", "{}", attempt: 4)], in: "t.s.dlq", of: log)
-        #expect(try replay(replayPlan(), on: log).reasons.map(\.kept.code) == ["replay.parked_missing"])
+        let summary = try replay(replayPlan { ($0.parkedIsOurs, $0.servers) = (isOurs, "broker:9092") }, on: log)
+        let kept = try #require(summary.reasons.first?.kept)
+        let cure = isOurs ? "etl topics create" : "kafka-topics.sh --bootstrap-server broker:9092 --create --topic t.s.parked"
+        #expect(kept.code == "replay.parked_missing" && kept.message.hasSuffix("make it with '\(cure)'"), "\(kept.message)")
         #expect(try pending(of: log).count == 1)
+        // Where it may not be looked at, neither.
+        try put([letter("often", "{}", attempt: 4)], in: "t.s.dlq", of: log)
+        let denied = try replay(replayPlan(), on: StrictLog(log, denied: ["t.s.parked"]))
+        #expect(denied.reasons.map { "\($0.kept.code) \($0.count)" } == ["replay.parked_missing 2"])
     }
 
     @Test func discardedTheyAreInTheArchiveFirst() throws {
@@ -138,6 +224,23 @@ import Testing
         #expect(lines[1]["value_base64"] as? String == "/wA=" && lines[1]["value"] == nil)
         #expect(((lines[1]["headers"] as? [[String: Any]])?.last?["value"] as? NSNull) != nil)
         #expect(((lines[1]["headers"] as? [[String: Any]])?.first?["value"] as? String) == "a")
+    }
+
+    /// What came after somebody was told what would be discarded stays, and without an archive nothing goes.
+    @Test func onlyWhatWasCountedIsDiscarded() throws {
+        let log = try letterLog()
+        try put([letter("a", "{}"), letter("b", "{}", partition: 1)], in: "t.s.dlq", of: log)
+        var plan = ReplayPlan(action: .discard, topic: "t.s.dlq")
+        plan.ends = try PendingLetters(of: "t.s.dlq", log: log, clock: SystemClock()).ends
+        try put([letter("c", "{}"), letter("d", "{}", partition: 1)], in: "t.s.dlq", of: log)
+        #expect(#expect(throws: ETLError.self) { try replay(plan, on: log) }?.code == "archive.file")
+        #expect(try pending(of: log).count == 4)
+        let path = NSTemporaryDirectory() + "/etl-archive.\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for discarded in [2, 0] {
+            #expect(try replay(plan, on: log, archive: try DeadLetterArchive(path: path)).discarded == Int64(discarded))
+            #expect(try pending(of: log).map(\.key) == ["c", "d"])
+        }
     }
 
     /// Each action fails once or several times, in each way there is; a replay that was fenced is started again.
@@ -227,6 +330,29 @@ import Testing
         #expect(seen.withLock { $0.count } > 20, "what waits for its turn doesn't keep back what was sent")
     }
 
+    /// Turns that went by while a broker was away aren't made up for.
+    @Test(arguments: [10, 0.5]) func theRateIsAMaximum(_ rate: Double) throws {
+        let log = try letterLog()
+        try put((0..<60).map { letter("k\($0)", "{}") }, in: "t.s.dlq", of: log)
+        let clock = StepClock()
+        let seen = Mutex<[(ms: Int64, count: Int64)]>([])
+        _ = try replay(replayPlan { $0.rate = rate }, on: log, clock: clock) { summary in
+            let isFirst = seen.withLock { seen in
+                seen.append((clock.nowMs(), summary.replayed))
+                return seen.count == 2
+            }
+            if isFirst { clock.wait(ms: 60_000) }
+        }
+        let moments = seen.withLock { $0 }
+        #expect(moments.last?.count == 60)
+        for (index, earlier) in moments.enumerated() {
+            for later in moments[index...] {
+                let most = Double(later.ms - earlier.ms) / 1000 * rate + max(rate, 1) + 1
+                #expect(Double(later.count - earlier.count) <= most, "from \(earlier) to \(later)")
+            }
+        }
+    }
+
     /// Asked to stop, it commits what it has; started again it goes on there.
     @Test func stoppedItGoesOnWhereItWas() throws {
         let log = try letterLog()
@@ -249,6 +375,37 @@ import Testing
         try producer.commit()
         let error = #expect(throws: ETLError.self) { try replay(replayPlan(), on: log) }
         #expect(error?.code == "replay.position" && error?.message.contains("100") == true)
+    }
+
+    /// Brokers forget a position: whoever replays then must not give everything back again without knowing.
+    @Test func oldLettersWithoutAPosition() throws {
+        let log = try letterLog(MemoryLog(clock: EarlyClock()))
+        try put([letter("a", "{}"), letter("b", "{}", partition: 1)], in: "t.s.dlq", of: log)
+        for action in [ReplayPlan.Action.replay, .discard] {
+            let plan = ReplayPlan(action: action, topic: "t.s.dlq")
+            let error = #expect(throws: ETLError.self) { try replay(plan, on: log) }
+            #expect(error?.code == "replay.position_lost" && error?.message.contains("--from-start") == true)
+            #expect(error?.message.contains("partition 0, whose oldest letter was written 1970-01-01T00:00:01.000Z") == true)
+        }
+        let kept = try replay(replayPlan { $0.positionRetentionMs = wallClockMs() }, on: log)
+        #expect(kept.replayed == 2, "the brokers keep it for long enough")
+        // With a position nothing is in doubt, nor where there is no letter.
+        try put([letter("c", "{}")], in: "t.s.dlq", of: log)
+        #expect(try replay(replayPlan(), on: log).replayed == 1)
+        try put([letter("d", "{}")], in: "t.s.parked", of: log)
+        #expect(throws: ETLError.self) { try replay(replayPlan("t.s.parked"), on: log) }
+        #expect(try replay(replayPlan("t.s.parked") { $0.fromStart = true }, on: log).replayed == 1)
+        #expect(try replay(replayPlan("t.s.parked"), on: log).replayed == 0)
+        #expect(try letters(in: "in", of: log).map(\.key) == ["a", "c", "d", "b"])
+    }
+
+    /// Records get their time from it: long ago.
+    private final class EarlyClock: LogClock, Sendable {
+        let nowMs: Int64 = 1000
+        func wait(_ monitor: Monitor, untilMs deadlineMs: Int64) {
+            monitor.leave()
+            monitor.enter()
+        }
     }
 }
 

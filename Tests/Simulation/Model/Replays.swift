@@ -47,6 +47,8 @@ struct ReplayRuns {
         if weather.mends, slot == 0 { plan.sets = ["bad=dlq.attempt < message.heals"] }
         plan.limit = weather.limit
         plan.rate = weather.rate
+        // The time that records are written at is the simulation's, the time they are looked at the machine's.
+        plan.fromStart = true
         return plan
     }
 }
