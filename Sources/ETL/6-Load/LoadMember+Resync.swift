@@ -170,8 +170,8 @@ extension LoadMember where Sink: ~Copyable {
                 lettersNotShown += 1
                 throw LogError(
                     .retriable, code: "log.busy",
-                    "topic \(stage.from), partition \(partition): its leader shows records up to offset \(range.end), rejected ones "
-                        + "up to \(last) are known")
+                    "topic \(stage.from), partition \(partition): its leader shows records up to offset \(range.end), "
+                        + "but rejected ones up to \(last) are known")
             }
         }
         lettersNotShown = 0
