@@ -153,7 +153,7 @@ extension KafkaProducer {
         try requireTransactions()
         let deadline = Deadline(timeoutMs)
         do throws(LogError) { try settleOffsets(deadline) } catch { if offsetsCall != nil { throw error } }
-        // In short steps: what was on its way when librdkafka emptied its queue, and has come back since, goes at the next call only.
+        // In short steps: what was on its way when librdkafka emptied its queue and came back since goes at the next call only.
         try retry(until: deadline, stepMs: 500, "aborting a transaction of \(transactionalId ?? "")") {
             rd_kafka_abort_transaction(client.handle, $0)
         }
