@@ -27,6 +27,7 @@ let stageCommand = Command(
 enum Main {
     static func main() {
         runCommand(stageCommand, Array(CommandLine.arguments.dropFirst())) { arguments in
+            try Signals.watch()
             let threads = try arguments.integer("threads", in: 1...256)
             let format = try arguments.choice("format", of: ["text", "json"])
             let name = try arguments.required("stage", stageCommand)

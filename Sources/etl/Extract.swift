@@ -15,6 +15,7 @@ let extractVerb = Verb(
         examples: ["etl extract --topology=topologies/orders.yaml --extractor=orders_csv"]
     )
 ) { arguments in
+    try Signals.watch()
     let format = try arguments.choice("format", of: ["text", "json"])
     let session = try Session(arguments, extractVerb.command)
     let plan = session.plan

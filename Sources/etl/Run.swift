@@ -14,6 +14,7 @@ let runVerb = Verb(
         examples: ["etl run --topology=topologies/orders.yaml", "etl run --pipeline=orders --follow"]
     )
 ) { arguments in
+    try Signals.watch()
     let format = try arguments.choice("format", of: ["text", "json"])
     let session = try Session(arguments, runVerb.command)
     let http = try session.http(arguments)

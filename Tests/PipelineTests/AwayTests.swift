@@ -140,6 +140,15 @@ import Testing
         #expect(try pipeline.read("pass.dlq").isEmpty)
     }
 
+    /// Nothing was begun, so there is nothing to complain of.
+    @Test(arguments: ["pass", "load"]) func aStopWhileItWaitsForKafkaAtTheStartIsNoFailure(_ name: String) throws {
+        let pipeline = try Pipeline(Self.topology, bootstrap: "127.0.0.1:1")
+        let stage = try pipeline.stage(name, url: "postgres://nobody@localhost/x")
+        try pipeline.wait("it is refused: \(stage.errors)") { stage.errors.contains("refused") }
+        stage.terminate()
+        #expect(try stage.wait() == 0, "\(stage.errors)")
+    }
+
     /// With work in hand and no broker, each kind of member must end when it is told to, whatever call of librdkafka it is in.
     @Test(arguments: [("pass", "exactly_once"), ("pass", "at_least_once"), ("load", "exactly_once")], [false, true])
     func aStopWhileKafkaIsAwayEnds(_ member: (stage: String, delivery: String), _ isCrash: Bool) throws {

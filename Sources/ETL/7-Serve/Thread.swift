@@ -1,5 +1,6 @@
 import CBytes
 import Glibc
+import Synchronization
 
 /// A thread of the operating system for one member: blocking client loops don't belong on Swift's cooperative pool.
 package struct Thread {
@@ -49,8 +50,16 @@ package struct Thread {
 
 /// SIGTERM and SIGINT as a call: the first asks to drain, the second ends the process at once.
 package enum Signals {
-    /// Must be called before any other thread starts, so that all inherit the mask.
-    package static func onStop(_ act: @escaping @Sendable (_ name: String) -> Void) throws(ETLError) {
+    private static let state = Mutex<(isWatching: Bool, act: (@Sendable (String) -> Void)?)>((false, nil))
+
+    /// From now on the signals are heard. Until `onStop` says what they do, the first ends the process with status 0: it has begun
+    /// nothing. Must be called before any other thread starts, so that all inherit the mask.
+    package static func watch() throws(ETLError) {
+        let isFirst = state.withLock { state in
+            defer { state.isWatching = true }
+            return !state.isWatching
+        }
+        guard isFirst else { return }
         var set = sigset_t()
         sigemptyset(&set)
         sigaddset(&set, SIGTERM)
@@ -63,9 +72,16 @@ package enum Signals {
             var set = waiting
             var received: Int32 = 0
             sigwait(&set, &received)
+            guard let act = state.withLock({ $0.act }) else { _exit(0) }
             act(received == SIGTERM ? "SIGTERM" : "SIGINT")
             sigwait(&set, &received)
             _exit(128 + received)
         }
+    }
+
+    /// What the first signal does from now on.
+    package static func onStop(_ act: @escaping @Sendable (_ name: String) -> Void) throws(ETLError) {
+        state.withLock { $0.act = act }
+        try watch()
     }
 }
