@@ -35,30 +35,20 @@ extension StageMember {
     /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send. A flush of a millisecond
     ///   sends it, and the next poll needn't wait for the answer.
     func noteSent(isCaughtUp: Bool) throws(ETLError) {
-        self.isCaughtUp = isCaughtUp
         acknowledged.sent(offsets: positions.uncommitted(), calledSend: outputs.count > 0)
         guard isCaughtUp, outputs.count > 0, let clients else { return }
         do { try flush(clients, timeoutMs: 1) } catch { try recoverAtLeastOnce(error) }
     }
 
     func commitAcknowledged(nowMs: Int64) throws(ETLError) {
-        let intervalMs = Int64(context.plan.commitIntervalMs)
-        let overdueMs = nowMs - lastCommitMs - intervalMs
-        guard overdueMs >= 0, let clients else { return }
+        guard nowMs - lastCommitMs >= Int64(context.plan.commitIntervalMs) else { return }
+        lastCommitMs = nowMs
+        guard let clients else { return }
         do {
-            var offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged())
-            if offsets == nil, !acknowledged.isEmpty {
-                // Where records come a few at a time, a moment when none is on its way comes by itself, and who waits for it makes
-                // the next records wait. Under load it never comes.
-                if isCaughtUp, overdueMs < intervalMs { return }
-                try flush(clients, timeoutMs: 1000)
-                offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged())
-            }
-            lastCommitMs = nowMs
-            guard let offsets else { return }
+            if !acknowledged.isEmpty { try flush(clients, timeoutMs: 1000) }
+            guard let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
             try commitOffsets(offsets, clients, wait: false)
         } catch {
-            lastCommitMs = nowMs
             try failed(error)
         }
     }

@@ -12,8 +12,6 @@ package final class StageMember: AssignmentListener {
     var clients: Clients?
     var machine: TransactionMachine
     var acknowledged = AcknowledgedOffsets()
-    /// At least once: the last poll brought little, so more is waited for than is waiting.
-    var isCaughtUp = false
     var positions = Positions()
     var outputs = OutputBatch()
     private var work: StageWork?
