@@ -74,10 +74,29 @@ public final class KafkaProducer: LogProducer {
                     .configuration, code: "log.partition_missing",
                     "a record was to go to partition \(record.partition) of topic \(name(record.topic)), which isn't there")
             }
-            sending.produce(client, records)
+            if transactionalId == nil, sending.produceFirsts(client, records) {
+                try awaitFirsts()
+                sending.produceOthers(client, records)
+            } else {
+                sending.produce(client, records)
+            }
         }
         sends += 1
         rd_kafka_poll(client.handle, 0)
+        try throwFailure()
+    }
+
+    /// Until the first records of some partitions are acknowledged, or given up.
+    @inline(never)
+    private func awaitFirsts() throws(LogError) {
+        while awaitAcknowledgments(timeoutMs: 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT {
+            try throwFailure()
+            guard isStopping() else { continue }
+            throw LogError(
+                .retriable, code: "log.timed_out",
+                "sending the first records to \(topics.joined(separator: ", ")) on Kafka at \(client.servers): no answer; "
+                    + "librdkafka's last words: \(client.voice.reason)")
+        }
         try throwFailure()
     }
 

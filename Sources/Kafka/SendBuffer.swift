@@ -13,6 +13,8 @@ struct SendBuffer: ~Copyable {
     private let topicCount: Int32
     /// By bucket: where its next record goes.
     private let positions: UnsafeMutablePointer<UInt32>
+    /// By bucket: whether a record of it has been acknowledged.
+    private let isOpen: UnsafeMutablePointer<Bool>
     private var messages: UnsafeMutablePointer<rd_kafka_message_t>
     private var capacity = 1024
 
@@ -28,6 +30,8 @@ struct SendBuffer: ~Copyable {
         }
         bucketCount = Int(buckets)
         positions = .allocate(capacity: max(bucketCount, 1))
+        isOpen = .allocate(capacity: max(bucketCount, 1))
+        isOpen.initialize(repeating: false, count: max(bucketCount, 1))
         messages = .allocate(capacity: capacity)
     }
 
@@ -35,6 +39,7 @@ struct SendBuffer: ~Copyable {
         first.deallocate()
         partitions.deallocate()
         positions.deallocate()
+        isOpen.deallocate()
         messages.deallocate()
     }
 
@@ -77,8 +82,47 @@ struct SendBuffer: ~Copyable {
 
     /// Hands everything over; blocks while librdkafka's queue is full. Records that it refuses are remembered as failed.
     func produce(_ client: Client, _ records: UnsafeBufferPointer<OutputRecord>) {
-        var from = 0
-        while from < records.count {
+        produce(client, records, 0..<records.count)
+    }
+
+    /// Hands over the first record of each partition that none was written to yet. False: there is none.
+    ///
+    /// A broker that knows nothing of a producer takes any sequence number for its first. So where the first of several requests on
+    /// their way is refused (the partition was just made, its leader isn't ready) and the second isn't, the first is taken for a
+    /// repetition when it comes again: it is acknowledged and lost. In transactions brokers look (KIP-890, from 3.6 on).
+    @inline(never)
+    func produceFirsts(_ client: Client, _ records: UnsafeBufferPointer<OutputRecord>) -> Bool {
+        var found = false
+        forEachBucket { bucket, range in
+            guard !isOpen[bucket] else { return }
+            found = true
+            produce(client, records, range.lowerBound..<(range.lowerBound + 1))
+        }
+        return found
+    }
+
+    /// Hands over what stands behind the firsts, once they are acknowledged.
+    @inline(never)
+    func produceOthers(_ client: Client, _ records: UnsafeBufferPointer<OutputRecord>) {
+        forEachBucket { bucket, range in
+            produce(client, records, (isOpen[bucket] ? range.lowerBound : range.lowerBound + 1)..<range.upperBound)
+            isOpen[bucket] = true
+        }
+    }
+
+    /// The sorted batch's partitions and where their records stand in it.
+    private func forEachBucket(_ body: (Int, Range<Int>) -> Void) {
+        var start = 0
+        for bucket in 0..<bucketCount {
+            let end = Int(positions[bucket])
+            if start < end { body(bucket, start..<end) }
+            start = end
+        }
+    }
+
+    private func produce(_ client: Client, _ records: UnsafeBufferPointer<OutputRecord>, _ range: Range<Int>) {
+        var from = range.lowerBound
+        while from < range.upperBound {
             let source = records[Int(messages[from].offset)]
             if source.headers.count > 0 {
                 produceOne(client, messages + from, source)
@@ -86,7 +130,7 @@ struct SendBuffer: ~Copyable {
                 continue
             }
             var end = from + 1
-            while end < records.count, records[Int(messages[end].offset)].topic == source.topic,
+            while end < range.upperBound, records[Int(messages[end].offset)].topic == source.topic,
                 records[Int(messages[end].offset)].headers.count == 0
             { end += 1 }
             produceRun(client, topics[Int(source.topic)], from: from, count: end - from)
