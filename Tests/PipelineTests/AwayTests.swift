@@ -99,11 +99,7 @@ import Testing
     @Test(arguments: [false, true], ["exactly_once", "at_least_once"]) func kafkaGoesAway(_ isCrash: Bool, _ delivery: String)
         throws
     {
-        // Without another replica, a broker that loses its session leaves partitions without a leader, for which Kafka 4's transaction
-        // coordinator writes no abort marker (KAFKA-20734): what was aborted is then committed with what follows.
-        let broker = try KafkaBroker(
-            directory: NSTemporaryDirectory() + "/etl-away-kafka.\(UUID().uuidString.prefix(8))",
-            arguments: ["--set", "broker.session.timeout.ms=60000"])
+        let broker = try KafkaBroker(directory: NSTemporaryDirectory() + "/etl-away-kafka.\(UUID().uuidString.prefix(8))")
         defer { broker.destroy() }
         let pipeline = try Pipeline("delivery: \(delivery)\n" + Self.topology, bootstrap: broker.bootstrap)
         try pipeline.createTopics()
@@ -136,8 +132,17 @@ import Testing
         #expect(try pipeline.stage("pass", "--until-end", url: "postgres://nobody@localhost/x").wait(seconds: 90) == 0)
         let found = try pipeline.read("out").map { $0.keyText ?? "" }
         #expect(Set(found).count == 21_000)
-        if delivery == "exactly_once" { #expect(found.count == 21_000) }
         #expect(try pipeline.read("pass.dlq").isEmpty)
+        guard delivery == "exactly_once" else { return }
+        // Without another replica, a broker that hangs or comes back has no leader for its partitions for a moment. Kafka 4's
+        // transaction coordinator takes such for deleted and writes no marker there, as its log says: what was aborted is then
+        // committed with what follows (KAFKA-20734). Only then, and nowhere else, may records be there twice.
+        let log = (try? String(contentsOfFile: broker.directory + "/broker-1/log", encoding: .utf8)) ?? ""
+        if log.contains("likely deleted already and hence can be skipped") {
+            withKnownIssue("KAFKA-20734", isIntermittent: true) { #expect(found.count == 21_000) }
+        } else {
+            #expect(found.count == 21_000)
+        }
     }
 
     /// Nothing was begun, so there is nothing to complain of.
