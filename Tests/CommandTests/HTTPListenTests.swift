@@ -93,20 +93,8 @@ import Testing
 
     @Test func anAddressThatCantBeListenedOn() throws {
         defer { remove() }
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let (listener, taken) = Relay.listener()
         defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let taken = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length)
-                listen(listener, 8)
-                getsockname(listener, $0, &length)
-            }
-            return UInt16(bigEndian: $0.pointee.sin_port)
-        }
         try certificate("own")
         // 192.0.2.0/24 is kept for documentation (RFC 5737): no host has it.
         for (http, says) in [

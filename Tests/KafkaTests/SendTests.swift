@@ -44,6 +44,31 @@ import TestServices
         producer.close()
     }
 
+    /// A broker that still makes a topic may refuse a producer's first request and take the one after it; the first, sent again,
+    /// would then be taken for a repetition and be lost. So nothing goes until the first is answered.
+    @Test func aPartitionsFirstRecordIsWaitedFor() throws {
+        let proxy = KafkaProxy()
+        defer { proxy.close() }
+        let broker = try KafkaBroker(
+            directory: "\(NSTemporaryDirectory())/etl-test-first.\(UUID().uuidString.prefix(8))",
+            arguments: ["--set", "advertised.listeners=CLIENTS://127.0.0.1:\(proxy.port)"])
+        defer { broker.destroy() }
+        proxy.forward(to: Int(broker.bootstrap.split(separator: ":").last ?? "") ?? 0)
+        let log = try KafkaLog(bootstrapServers: "127.0.0.1:\(proxy.port)")
+        let topic = try newTopic(log)
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: nil))
+        proxy.delayFirstAnswer(to: 0)  // Produce
+        // Alone each, since librdkafka has only up to five records, not requests, of a partition on their way at a time.
+        for value in 0..<20 {
+            try producer.send("\(value)")
+            repeat { try? producer.flush(timeoutMs: 20) } while proxy.requestsBeforeFirstAnswer == 0
+        }
+        try producer.flush(timeoutMs: 30_000)
+        producer.close()
+        #expect(proxy.requestsBeforeFirstAnswer == 1)
+        #expect(try log.offsets(topic: topic)[0].end == 20)
+    }
+
     /// A record beyond the topic's limit is named as such, and doesn't hold up what comes after it.
     @Test func aRecordTooLargeForTheTopicIsSaidToBe() throws {
         let log = try kafka()

@@ -42,6 +42,10 @@ import Testing
             try pipeline.send(Array(letters[start..<start + 2000]), to: "pass.dlq")
         }
 
+        // The last may find nothing left but what can't be mended, since the one before was killed after its last commit.
+        func isThrough(_ process: CommandProcess, _ status: Int32) -> Bool {
+            status == 0 || process.errors.contains("[replay.in_vain]")
+        }
         var kills = 0
         var ended = false
         while !ended {
@@ -51,7 +55,7 @@ import Testing
                     "dlq", "replay", "--topology=\(pipeline.file)", "--stage=pass", "--where=dlq.code != 'other'",
                     "--set=seen=true",
                     "--format=json",
-                ] + (kills < 21 ? ["--rate=3000/s"] : []))
+                ] + (kills < 21 ? ["--rate=1000/s"] : []))
             if kills < 21 {
                 let before = try pipeline.end("raw")
                 let after = Int64(random.next() % 300)
@@ -62,9 +66,9 @@ import Testing
                 ended = !process.isRunning
                 process.kill()
                 let status = try process.wait()
-                if status == -9 { kills += 1 } else { #expect(status == 0, "\(process.errors)") }
+                if status == -9 { kills += 1 } else { #expect(isThrough(process, status), "\(process.errors)") }
             } else {
-                #expect(try process.wait(seconds: 60) == 0, "\(process.errors)")
+                #expect(isThrough(process, try process.wait(seconds: 60)), "\(process.errors)")
                 ended = true
             }
         }

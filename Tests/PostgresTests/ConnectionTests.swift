@@ -104,20 +104,8 @@ import Testing
 
     /// A server that takes connections and never answers must not hang the stage.
     @Test func aSilentServerIsGivenUp() throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let (listener, port) = Relay.listener()
         defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let port = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length)
-                listen(listener, 8)
-                getsockname(listener, $0, &length)
-            }
-            return UInt16(bigEndian: $0.pointee.sin_port)
-        }
         let error = failure {
             _ = try Connection(url: "postgres://etl:hunter2@127.0.0.1:\(port)/etl", applicationName: "x", connectTimeoutMs: 200)
         }

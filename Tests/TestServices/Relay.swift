@@ -1,9 +1,9 @@
 import Glibc
 
-/// What the proxies of this folder share: TCP on loopback.
-enum Relay {
-    /// A listening socket on a free port.
-    static func listener() -> (descriptor: Int32, port: Int) {
+/// TCP on loopback, for the proxies of this folder and for tests that need a port somebody listens on.
+public enum Relay {
+    /// A listening socket on a free port. The caller closes it.
+    public static func listener() -> (descriptor: Int32, port: Int) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         let port = withAddress(0) { address, length in
             bind(descriptor, address, length)
