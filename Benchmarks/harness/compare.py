@@ -36,6 +36,7 @@ class Comparison:
         in_table = self.work.sink != "topic"
         if in_table:
             self._make_table(table)
+            self.servers.make_topics(1, [f"{name}.out.dlq"])
         else:
             self.servers.make_topics(self.work.partitions, self.outputs)
         words = {"name": name, "bootstrap": self.servers.bootstrap, "in": self.input.name, "out": out, "dlq": f"{out}.dlq",
@@ -62,6 +63,7 @@ class Comparison:
         self.servers.sql("drop table if exists etl_offsets")
         if self.work.sink == "upsert":
             self.servers.sql(f"insert into {table} select * from {self.input.full_table()}")
+        self.servers.settle_tables()
 
     def _wrong(self, table):
         if not table:

@@ -81,8 +81,13 @@ class Servers:
                 raise Failed(f"topics {' '.join(names)} have no leaders after {within_s} s")
             time.sleep(0.1)
 
-    def sql(self, statement):
-        ran = subprocess.run(["psql", "-qAtX", self.dsn, "-v", "ON_ERROR_STOP=1", "-c", statement], capture_output=True, text=True)
+    def settle_tables(self):
+        """Does now what Postgres would do at some time of a later run, and count to that: vacuum, and a checkpoint."""
+        for statement in ("vacuum (analyze)", "checkpoint"):
+            self.sql(statement, user="postgres")
+
+    def sql(self, statement, user="etl"):
+        ran = subprocess.run(["psql", "-qAtX", f"{self.dsn} user={user}", "-v", "ON_ERROR_STOP=1", "-c", statement], capture_output=True, text=True)
         if ran.returncode:
             raise Failed(ran.stderr.strip())
         return ran.stdout.strip()

@@ -76,7 +76,8 @@ public final class KafkaConsumer: LogConsumer {
         let limit = max(maxRecords, 1)
         batch.reserve(limit)
         while true {
-            try answerRebalances()
+            // Whoever was given partitions may have to do something before their records come.
+            if try answerRebalances() { break }
             if let first = etl_wait(client.handle, client.state, wakeup.waitMs(atMost: Int32(deadline.remainingMs))) {
                 batch.add(first)
                 batch.fill(queue, limit: limit, timeoutMs: isBusy ? Self.busyWaitMs : 0)
@@ -87,7 +88,7 @@ public final class KafkaConsumer: LogConsumer {
             if deadline.isOver { break }
         }
         // Lost partitions may be another's already: nothing of them goes out. Other changes wait until this batch is done with.
-        if client.state.pointee.rebalance_count > 0, client.hasLostAssignment { try answerRebalances() }
+        if client.state.pointee.rebalance_count > 0, client.hasLostAssignment { _ = try answerRebalances() }
         batch.convert()
         isBusy = batch.records.count >= Self.busyRecords
         if wakeup.isDue(waiting: rd_kafka_queue_length(queue), bytes: batch.bytes, records: batch.records.count) {
@@ -142,7 +143,9 @@ public final class KafkaConsumer: LogConsumer {
     // MARK: Assignment
 
     /// Answers each change that librdkafka announced. When the listener throws, the change stays to be answered by the next poll.
-    private func answerRebalances() throws(LogError) {
+    /// True: partitions were assigned.
+    private func answerRebalances() throws(LogError) -> Bool {
+        var wasGiven = false
         while client.state.pointee.rebalance_count > 0 {
             let change = client.state.pointee.rebalances.0
             guard let raw = change.partitions else {  // librdkafka always gives a list
@@ -161,12 +164,14 @@ public final class KafkaConsumer: LogConsumer {
                 }
                 let list = PartitionList(owning: etl_take_rebalance(client.state).partitions)
                 try assign(list, partitions, starts)
+                wasGiven = wasGiven || !partitions.isEmpty
             } else {
                 if !partitions.isEmpty { giveUp(partitions) }
                 let list = PartitionList(owning: etl_take_rebalance(client.state).partitions)
                 unassign(list, partitions)
             }
         }
+        return wasGiven
     }
 
     private func giveUp(_ partitions: [Int32]) {

@@ -27,11 +27,13 @@ extension LoadMember where Sink: ~Copyable {
             do {
                 try makeClients()
                 let partitions = positions.assigned
-                try consumer?.pause(partitions)
+                // What was just assigned, where Postgres stands, needn't be stopped and moved: that costs a fetch.
+                if partitions.contains(where: { started[$0] == nil }) { try consumer?.pause(partitions) }
                 if !sink.isConnected { try sink.connect() }
                 try seekToStored(partitions)
                 for service in context.telemetry.services { service.answered() }
                 let held = positions.held
+                try consumer?.pause(held)
                 try consumer?.resume(partitions.filter { !held.contains($0) })
                 pauses.forget()
                 pauses.markStale()
@@ -75,6 +77,7 @@ extension LoadMember where Sink: ~Copyable {
     /// Waits before a service is tried again, longer once its circuit is open.
     private func wait(for service: Service?, ms: Int64) throws(ETLError) {
         var ms = ms
+        try? consumer?.pause(positions.assigned)  // or it fetches what is dropped here
         repeat {
             try keepMembership(ms: ms)
             guard !context.control.shouldStop, let service,
@@ -91,7 +94,8 @@ extension LoadMember where Sink: ~Copyable {
         repeat {
             guard let consumer else { return context.pause(ms: end - context.clock.nowMs()) }
             do {
-                _ = try consumer.poll(timeoutMs: Int32(clamping: min(max(end - context.clock.nowMs(), 1), 100)), maxRecords: 1)
+                noteArrival(
+                    try consumer.poll(timeoutMs: Int32(clamping: min(max(end - context.clock.nowMs(), 1), 100)), maxRecords: 1))
             } catch {
                 try consumerFailed(error)
                 context.pause(ms: end - context.clock.nowMs())
@@ -107,15 +111,18 @@ extension LoadMember where Sink: ~Copyable {
         for (partition, start) in zip(partitions, starts) {
             positions.assign(partition, start: start)
             if context.telemetry.paused.holds(partition, at: start) { positions.hold(partition) }
-            if let start { targets.append(PartitionOffset(partition: partition, offset: start)) }
+            if let start, started[partition] != .offset(start) {
+                targets.append(PartitionOffset(partition: partition, offset: start))
+            }
         }
-        let unknown = zip(partitions, starts).filter { $0.1 == nil }.map(\.0)
+        let unknown = zip(partitions, starts).filter { $0.1 == nil && started[$0.0] != .earliest }.map(\.0)
         if !unknown.isEmpty {
             let ranges = try context.log.offsets(topic: stage.from)
             targets += ranges.filter { unknown.contains($0.partition) }.map {
                 PartitionOffset(partition: $0.partition, offset: $0.first)
             }
         }
+        for target in targets { started[target.partition] = nil }
         try consumer.seek(targets)
     }
 

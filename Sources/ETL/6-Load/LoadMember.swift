@@ -20,6 +20,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     var positions = Positions()
     /// Each partition's next offset as Postgres has it; none: no row of it was ever loaded.
     var stored: [Int32: Int64] = [:]
+    /// Where the consumer started partitions of which it has brought nothing yet.
+    var started: [Int32: StartPosition] = [:]
     var letters = OutputBatch()
     private var rejectedHere: [RejectedRecord] = []
     /// What the dead letters of those hold.
@@ -290,6 +292,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         do {
             guard let consumer else { throw LogError(.fatal, code: "log.closed", "the consumer of stage \(stage.name) is closed") }
             let batch = try consumer.poll(timeoutMs: waitMs, maxRecords: pollRecordsMax)
+            noteArrival(batch)
             if let callbackFailure { throw callbackFailure }
             return batch
         } catch let error as LogError {
@@ -298,6 +301,11 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             throw error
         } catch {}
         return LogBatch(records: UnsafeBufferPointer(start: nil, count: 0), ends: UnsafeBufferPointer(start: nil, count: 0))
+    }
+
+    /// The consumer isn't where it started any more.
+    func noteArrival(_ batch: LogBatch) {
+        if !started.isEmpty, !batch.records.isEmpty || !batch.ends.isEmpty { started.removeAll() }
     }
 
     func consumerFailed(_ error: LogError) throws(ETLError) {
@@ -316,13 +324,15 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     package func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
         context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .assigned, partitions: partitions))
         // Postgres may be away, and a transaction isn't for a callback: whatever starts here, `resync` comes right after, before
-        // any record is loaded. Asking Postgres already now only keeps the client from fetching what nobody needs.
-        for partition in partitions { positions.assign(partition, start: nil) }
+        // any record is loaded. Asking Postgres already now only spares it a seek.
         resyncReason = resyncReason ?? "partitions were assigned"
         let rows: [SinkPosition] = (try? sink.positions(of: partitions)) ?? []
         return partitions.map { (partition: Int32) -> StartPosition in
-            guard let next = rows.first(where: { $0.partition == partition })?.nextOffset else { return .earliest }
-            return .offset(next)
+            positions.assign(partition, start: nil)
+            let next = rows.first(where: { $0.partition == partition })?.nextOffset
+            let start = next.map { StartPosition.offset($0) } ?? .earliest
+            started[partition] = start
+            return start
         }
     }
 
@@ -344,6 +354,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         for partition in partitions {
             positions.revoke(partition)
             stored[partition] = nil
+            started[partition] = nil
         }
         pauses.forget(partitions)
         context.show(positions)
@@ -400,6 +411,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         }
         if consumer == nil {
             for partition in positions.assigned { positions.revoke(partition) }
+            started.removeAll()
             consumer = try context.log.makeConsumer(
                 ConsumerOptions(
                     topic: stage.from, group: context.plan.group(of: stage), listener: self, memoryBytes: context.consumerBytes,
