@@ -27,20 +27,18 @@ let topicsVerb = Verb(
     var failures = 0
     var rows: [(topic: TopicPlan, state: String, isRight: Bool)] = []
     let checks = try session.plan.checkTopics(log)
-    let missing = checks.filter { $0.state == .missing }.map(\.topic)
-    let outcomes = what == "create" ? try session.plan.createTopics(missing, log) : []
+    // Also those that seem to be there: the broker that was asked may not have heard yet that one was deleted. The controller has.
+    let outcomes = what == "create" ? try session.plan.createTopics(checks.map(\.topic), log) : []
     for check in checks {
-        switch check.state {
-        case .right: rows.append((check.topic, "exists", true))
-        case .wrongPartitions(let actual):
+        let outcome = outcomes.first(where: { $0.topic == check.topic })?.outcome
+        switch (outcome, check.state) {
+        case (.created, _): rows.append((check.topic, "created", true))
+        case (_, .right): rows.append((check.topic, "exists", true))
+        case (_, .wrongPartitions(let actual)):
             rows.append((check.topic, "has \(actual) partitions, the topology says \(check.topic.partitions)", false))
-        case .missing:
-            switch outcomes.first(where: { $0.topic == check.topic })?.outcome {
-            case .created: rows.append((check.topic, "created", true))
-            case .existed: rows.append((check.topic, "exists", true))
-            case .failed(let error): rows.append((check.topic, "failed: \(error.message)", false))
-            case nil: rows.append((check.topic, "missing", false))
-            }
+        case (.existed, .missing): rows.append((check.topic, "exists", true))
+        case (.failed(let error), .missing): rows.append((check.topic, "failed: \(error.message)", false))
+        case (nil, .missing): rows.append((check.topic, "missing", false))
         }
     }
     let width = rows.map(\.topic.name.count).max() ?? 0

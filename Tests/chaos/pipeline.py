@@ -52,7 +52,9 @@ class Pipeline:
         """Waits until each broker knows the topics: the controller answers before all have heard of them. A client may ask
         another broker than the one it was given, so all have to say so several times in a row."""
         end, topics, agreed = time.monotonic() + timeout_s, {one or other for one, other in names}, 0
-        while agreed < 4 and time.monotonic() < end:  # a broker that is away knows them before it serves again
+        while agreed < 4:  # a broker that is away knows them before it serves again
+            if time.monotonic() > end:
+                raise Failure(f"not every broker knows topics {' '.join(sorted(topics))} {timeout_s} s after they were made")
             known = all(topics <= observe.topics_of(broker) for broker in self.services.bootstrap.split(","))
             agreed = agreed + 1 if known else 0
             time.sleep(0.15)
