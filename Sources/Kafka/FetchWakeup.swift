@@ -46,14 +46,16 @@ struct FetchWakeup: ~Copyable {
     mutating func isDue(waiting: Int, bytes: Int, records: Int) -> Bool {
         guard isNeeded, records > 0 else { return false }
         if records >= Self.burst { wakesLeft = max(wakesLeft, 1) }
-        let share = max(Double(waiting) / Double(recordsMax), Double(waiting * (bytes / records)) / Double(bytesMax))
-        if share > 0.5 {
-            wasNearlyFull = true
-        } else if wasNearlyFull, share < 0.25 {
-            wasNearlyFull = false
-            return true
-        }
-        return false
+        // Large records fill it in few pieces, which one poll takes.
+        wasNearlyFull = wasNearlyFull || share(waiting + records, bytes / records) > 0.5
+        guard wasNearlyFull, share(waiting, bytes / records) < 0.25 else { return false }
+        wasNearlyFull = false
+        return true
+    }
+
+    /// How much of the queue so many records of so many bytes are.
+    private func share(_ records: Int, _ bytes: Int) -> Double {
+        max(Double(records) / Double(recordsMax), Double(records * bytes) / Double(bytesMax))
     }
 }
 

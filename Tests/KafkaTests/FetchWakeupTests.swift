@@ -34,6 +34,14 @@ import Testing
         }
     }
 
+    /// Seventeen of them fill the queue, and one poll takes them all.
+    @Test func afterAPollThatEmptiedAFullQueue() throws {
+        var wakeup = FetchWakeup(try Self.properties(), version: 0x0200_02ff)
+        #expect(wakeup.isDue(waiting: 0, bytes: 400_000, records: 7) == false)
+        #expect(wakeup.isDue(waiting: 0, bytes: 970_000, records: 17))
+        #expect(wakeup.isDue(waiting: 0, bytes: 400_000, records: 7) == false)
+    }
+
     @Test(arguments: [(Int32(0x0200_02ff), 3), (0x0202_00ff, 0)])
     func afterAMove(version: Int32, times: Int) throws {
         var wakeup = FetchWakeup(try Self.properties(), version: version)
