@@ -80,11 +80,17 @@ final class Client {
 
     /// Waits until a broker answers. Throws what keeps it from doing so: within a second or two where brokers refuse this
     /// client, else when the time is over.
-    func connect(timeoutMs: Int64) throws(LogError) {
+    /// - Parameter topic: what to ask for, whether it exists or not; nil: one that each cluster has. A client that knows no topic
+    ///   would be told of all there are, which takes brokers seconds where there are thousands, and hundreds of clients that start.
+    func connect(asking topic: String? = nil, timeoutMs: Int64) throws(LogError) {
         let deadline = Deadline(timeoutMs)
+        guard let object = rd_kafka_topic_new(handle, topic ?? "__consumer_offsets", nil) else {
+            throw KafkaErrors.error(rd_kafka_last_error(), "connecting to Kafka at \(servers)")
+        }
+        defer { rd_kafka_topic_destroy(object) }
         while true {
             var metadata: UnsafePointer<rd_kafka_metadata>?
-            let error = rd_kafka_metadata(handle, 0, nil, &metadata, deadline.slice(500))
+            let error = rd_kafka_metadata(handle, 0, object, &metadata, deadline.slice(500))
             if error.rawValue == 0 {
                 rd_kafka_metadata_destroy(metadata)
                 voice.succeeded()

@@ -42,7 +42,7 @@ public final class KafkaConsumer: LogConsumer {
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
         queue = rd_kafka_queue_get_consumer(client.handle)
         batch = ConsumedBatch()
-        try client.connect(timeoutMs: log.connectTimeoutMs)
+        try client.connect(asking: topic, timeoutMs: log.connectTimeoutMs)
         let found = try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
         guard found != nil else { throw missing(topic) }
         rd_kafka_poll_set_consumer(client.handle)

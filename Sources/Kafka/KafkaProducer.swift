@@ -43,7 +43,7 @@ public final class KafkaProducer: LogProducer {
             transactionTimeoutMs: options.transactionTimeoutMs)
         client = try Client(RD_KAFKA_PRODUCER, properties, servers: log.servers, log: log.log)
         sending = SendBuffer(partitionCounts: partitionCounts)
-        try client.connect(timeoutMs: log.connectTimeoutMs)
+        try client.connect(asking: topics.first, timeoutMs: log.connectTimeoutMs)
         for topic in topics {
             guard let object = rd_kafka_topic_new(client.handle, topic, nil) else {
                 throw KafkaErrors.error(rd_kafka_last_error(), "opening topic \(topic)")
@@ -133,14 +133,19 @@ public final class KafkaProducer: LogProducer {
 
     /// Sends what waits for company and waits until the brokers have acknowledged everything, which the result says.
     ///
-    /// In small steps: nothing wakes a thread in rd_kafka_flush where only failures are reported, so it looks every 10 ms.
+    /// In small steps: nothing wakes a thread in rd_kafka_flush where only failures are reported. And with pauses that grow: while
+    /// a flush goes on and more than five records of a partition are on their way, librdkafka's thread for the broker looks for
+    /// room without a rest (rdkafka_broker.c, rd_kafka_toppar_producer_serve: the next wake-up is at once, whatever is in flight).
     func awaitAcknowledgments(timeoutMs: Int64) -> rd_kafka_resp_err_t {
         let deadline = Deadline(timeoutMs)
-        var steps = 0
+        var pauses: Int32 = 0
         while true {
-            let error = rd_kafka_flush(client.handle, min(deadline.slice(steps < 50 ? 1 : 10), Int32(clamping: max(timeoutMs, 0))))
+            let error = rd_kafka_flush(client.handle, min(1, Int32(clamping: max(timeoutMs, 0))))
             if error != RD_KAFKA_RESP_ERR__TIMED_OUT || deadline.isOver || client.state.pointee.failed > 0 { return error }
-            steps += 1
+            for _ in 0..<pauses where rd_kafka_outq_len(client.handle) > 0 && !deadline.isOver && client.state.pointee.failed == 0 {
+                rd_kafka_poll(client.handle, 1)
+            }
+            pauses = min(pauses + 1, 10)
         }
     }
 

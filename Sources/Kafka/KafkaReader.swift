@@ -14,7 +14,7 @@ public final class KafkaReader: LogReader {
         // It reads what is there; the end is told by an empty answer, which is due at once.
         properties.tune("fetch.wait.max.ms", 10)
         client = try Client(RD_KAFKA_CONSUMER, properties, servers: log.servers, log: log.log)
-        try client.connect(timeoutMs: log.connectTimeoutMs)
+        try client.connect(asking: topic, timeoutMs: log.connectTimeoutMs)
         let found = try client.describe(topic, "Read", timeoutMs: log.connectTimeoutMs, patienceMs: newTopicPatienceMs)
         guard found != nil else { throw missing(topic) }
         object = rd_kafka_topic_new(client.handle, topic, nil)

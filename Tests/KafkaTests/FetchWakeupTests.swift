@@ -38,7 +38,7 @@ import Testing
     @Test func afterAPollThatEmptiedAFullQueue() throws {
         var wakeup = FetchWakeup(try Self.properties(), version: 0x0200_02ff)
         #expect(wakeup.isDue(waiting: 0, bytes: 400_000, records: 7) == false)
-        #expect(wakeup.isDue(waiting: 0, bytes: 970_000, records: 17))
+        #expect(wakeup.isDue(waiting: 0, bytes: 970_000, records: 17) == true)
         #expect(wakeup.isDue(waiting: 0, bytes: 400_000, records: 7) == false)
     }
 

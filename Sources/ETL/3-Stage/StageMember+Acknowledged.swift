@@ -32,11 +32,18 @@ package struct AcknowledgedOffsets {
 }
 
 extension StageMember {
-    /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send. A flush of a millisecond
-    ///   sends it, and the next poll needn't wait for the answer.
+    /// - Parameter isCaughtUp: there was little to read, so nobody gains by waiting for more to send.
     func noteSent(isCaughtUp: Bool) throws(ETLError) {
         acknowledged.sent(offsets: positions.uncommitted(), calledSend: outputs.count > 0)
-        guard isCaughtUp, outputs.count > 0, let clients else { return }
+        guard outputs.count > 0 else { return }
+        flushesTried = 1
+        if isCaughtUp { try sendRest() }
+    }
+
+    /// A flush of a millisecond sends what waits for company; the next poll needn't wait for the answer. What it came too early
+    /// for, since as much as may be was on its way, is tried again where nothing comes that takes it along.
+    func sendRest() throws(ETLError) {
+        guard flushesTried > 0, let clients else { return }
         do { try flush(clients, timeoutMs: 1) } catch { try recoverAtLeastOnce(error) }
     }
 
@@ -45,9 +52,13 @@ extension StageMember {
         lastCommitMs = nowMs
         guard let clients else { return }
         do {
-            if !acknowledged.isEmpty { try flush(clients, timeoutMs: 1000) }
-            guard let offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged()) else { return }
-            try commitOffsets(offsets, clients, wait: false)
+            var offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged())
+            // Under full load something is always on its way; where a moment was found since the last commit, nothing has to wait.
+            if offsets == nil, !acknowledged.isEmpty {
+                try flush(clients, timeoutMs: 1000)
+                offsets = acknowledged.take(acknowledged: try clients.producer.acknowledged())
+            }
+            if let offsets { try commitOffsets(offsets, clients, wait: false) }
         } catch {
             try failed(error)
         }
@@ -57,7 +68,10 @@ extension StageMember {
     private func flush(_ clients: Clients, timeoutMs: Int32) throws(LogError) {
         do {
             try clients.producer.flush(timeoutMs: timeoutMs)
-        } catch  where error.kind == .retriable {}
+            flushesTried = 0
+        } catch  where error.kind == .retriable {
+            flushesTried = min(flushesTried + 1, 10)
+        }
     }
 
     func flushAndCommit() throws(ETLError) {

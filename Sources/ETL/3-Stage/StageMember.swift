@@ -20,6 +20,8 @@ package final class StageMember: AssignmentListener {
     /// The offsets sent to the open transaction.
     var inTransaction: [PartitionOffset] = []
     var lastCommitMs: Int64 = 0
+    /// At least once: of what may still wait for company before it is sent; 0: nothing does.
+    var flushesTried: Int32 = 0
     /// In a rebalance callback the consumer can't be closed or moved.
     var isInCallback = false
     /// What at least once has to recover from once polling has returned.
@@ -61,7 +63,7 @@ package final class StageMember: AssignmentListener {
             MemberStarted(role: "stage", member: stage.name, detail: "\(stage.from) to \(outputTopic), \(stage.delivery.rawValue)"))
         var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
         while !context.control.shouldStop {
-            let batch = try poll(waitMs: end.isDraining ? 20 : pollTimeoutMs)
+            let batch = try poll(waitMs: end.isDraining ? min(20, pollTimeoutMs) : pollTimeoutMs)
             phases.lap(.poll)
             if try process(batch) { try commitIfDue() }
             try settlePauses()
@@ -78,7 +80,10 @@ package final class StageMember: AssignmentListener {
 
     /// Runs the steps over a batch and sends what they gave. False: it failed, and everything since the last commit was undone.
     private func process(_ batch: LogBatch) throws(ETLError) -> Bool {
-        guard !batch.records.isEmpty || !batch.ends.isEmpty else { return true }
+        guard !batch.records.isEmpty || !batch.ends.isEmpty else {
+            try sendRest()
+            return true
+        }
         // Positions move first, so that a transaction that can't begin is undone by going back like any other.
         work?.run(batch.records, positions: &positions, outputs: &outputs, report: &pending, windows: &windows)
         if !pending.pauses.isEmpty { pauses.markStale() }
@@ -130,10 +135,11 @@ package final class StageMember: AssignmentListener {
         stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 50)) : 0
     }
 
-    /// Short enough that most of a transaction's records are with the brokers when it is committed; and, at least once, that those
-    /// which a flush came too early for don't wait long.
+    /// Short enough that most of a transaction's records are with the brokers when it is committed. At least once a member flushes
+    /// by itself, and what waits longer than this makes librdkafka's thread spin until the brokers have acknowledged something
+    /// (see `KafkaProducer.awaitAcknowledgments`).
     private var lingerMs: Int32 {
-        stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 20)) : 2
+        stage.delivery == .exactlyOnce ? Int32(clamping: min(context.plan.commitIntervalMs / 4, 20)) : 2000
     }
 
     /// Fewer records than this in a poll: the member keeps up with what is written.
@@ -150,8 +156,11 @@ package final class StageMember: AssignmentListener {
         }
     }
 
-    /// Short enough that a commit is never late by much.
-    private var pollTimeoutMs: Int32 { Int32(clamping: min(max(context.plan.commitIntervalMs / 2, 5), 100)) }
+    /// Short enough that a commit is never late by much, nor a flush.
+    private var pollTimeoutMs: Int32 {
+        let commitMs = Int32(clamping: min(max(context.plan.commitIntervalMs / 2, 5), 100))
+        return flushesTried > 0 ? min(1 << flushesTried, commitMs) : commitMs
+    }
 
     // MARK: Assignment
 
@@ -249,6 +258,7 @@ package final class StageMember: AssignmentListener {
         close()
         for partition in positions.assigned { positions.revoke(partition) }
         acknowledged = AcknowledgedOffsets()
+        flushesTried = 0
         pending.discard()
         pauses.forget()
         pollError = nil
