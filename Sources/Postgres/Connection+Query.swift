@@ -15,10 +15,28 @@ extension Connection {
     /// each one's result. The first error ends it.
     @discardableResult
     public func execute(_ sql: String) throws(PostgresError) -> [StatementResult] {
-        statementsSent += 1
-        guard isAlive, PQsendQuery(handle, sql) == 1 else { throw lost() }
+        try send(sql)
         return try results()
     }
+
+    /// Sends statements as `execute` does and doesn't wait. Before anything else is asked of the connection, `answer` must be called.
+    public func send(_ sql: String) throws(PostgresError) {
+        statementsSent += 1
+        guard isAlive, PQsendQuery(handle, sql) == 1 else { throw lost() }
+    }
+
+    /// Whether `answer` would return, or fail, at once. Never waits.
+    public func hasAnswer() -> Bool {
+        guard isAlive, PQflush(handle) >= 0, PQconsumeInput(handle) == 1 else { return true }
+        while PQisBusy(handle) == 0 {
+            guard let result = PQgetResult(handle) else { return true }
+            early.append(result)
+        }
+        return false
+    }
+
+    /// What the statements gave that `send` sent, as `execute` returns it.
+    public func answer() throws(PostgresError) -> [StatementResult] { try results() }
 
     /// Runs one statement with `$1`, `$2` … as text; nil: null.
     public func query(_ sql: String, _ parameters: [String?]) throws(PostgresError) -> StatementResult {
@@ -61,6 +79,7 @@ extension Connection {
     }
 
     private func next(_ deadline: Deadline) throws(PostgresError) -> OpaquePointer? {
+        if !early.isEmpty { return early.removeFirst() }
         while PQisBusy(handle) == 1 {
             let unsent = PQflush(handle)
             guard wait(forWriting: unsent == 1, reading: true, deadline) else { throw timedOut() }

@@ -10,6 +10,8 @@ public final class Connection {
     let options: ConnectionString
     let answerTimeoutMs: Int
     private var dead = false
+    /// Results that came before somebody waited for them.
+    var early: [OpaquePointer] = []
     /// How many messages with SQL were sent.
     public internal(set) var statementsSent = 0
 
@@ -43,7 +45,10 @@ public final class Connection {
         }
     }
 
-    deinit { PQfinish(handle) }
+    deinit {
+        early.forEach { PQclear($0) }
+        PQfinish(handle)
+    }
 
     /// False after the connection was lost, or an answer didn't come in time.
     public var isAlive: Bool { !dead && PQstatus(handle) == CONNECTION_OK }

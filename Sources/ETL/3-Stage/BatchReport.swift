@@ -22,8 +22,9 @@ package struct BatchReport {
     }
 
     /// Adds the counts, writes a line for each kind of failure, and starts anew.
+    /// - Parameter repeats: records that were dropped since the last time, because they were processed already.
     package mutating func publish(stage: String, topic: String, context: MemberContext, repeats: Int64) {
-        counts.repeated = repeats - publishedRepeats
+        counts.repeated = repeats
         context.counters.add(counts)
         for var rejection in rejections {
             rejection.stage = stage
@@ -37,7 +38,6 @@ package struct BatchReport {
         for pause in pauses { context.telemetry.paused.add(pause) }
         if counts.repeated > 0 { context.emit(RepeatsDropped(stage: stage, topic: topic, count: counts.repeated)) }
         discard()
-        publishedRepeats = repeats
     }
 
     /// What was done since the last commit was undone.
@@ -46,6 +46,4 @@ package struct BatchReport {
         rejections.removeAll(keepingCapacity: true)
         pauses.removeAll()
     }
-
-    private var publishedRepeats: Int64 = 0
 }

@@ -8,19 +8,20 @@ package struct PartitionFailures {
     }
 
     /// The record that is number `number` of its partition failed. Too many did: what to say of the partition, which is to be held.
+    /// - Parameter latest: the number of the last record of its batch; nil: the last that was processed.
     package mutating func add(
-        _ failure: Failure, partition: Int32, number: Int64, positions: borrowing Positions
+        _ failure: Failure, partition: Int32, number: Int64, latest: Int64? = nil, positions: borrowing Positions
     ) -> PausedPartitions.Pause? {
         guard windows[partition, default: FailureWindow(plan)].add(number), !positions.isHeld(partition) else { return nil }
         return PausedPartitions.Pause(
             partition: partition, offset: positions.next(partition),
-            failures: windows[partition]?.failures(upTo: positions.processed(partition)) ?? 0,
+            failures: windows[partition]?.failures(upTo: latest ?? positions.processed(partition)) ?? 0,
             window: plan.window, code: failure.code, reason: failure.message)
     }
 
-    /// A batch is done with.
-    package mutating func settle() {
-        for partition in windows.keys { windows[partition]?.settle() }
+    /// A batch is done with, in which a partition's records were processed up to this number.
+    package mutating func settle(_ processed: (Int32) -> Int64) {
+        for partition in windows.keys { windows[partition]?.settle(upTo: processed(partition)) }
     }
 
     /// Every partition's window starts anew: what it held was undone.

@@ -20,8 +20,7 @@ package struct Positions: ~Copyable {
 
     private var slots: UnsafeMutablePointer<Slot>
     private var capacity: Int
-    /// Records dropped because they were below `next`.
-    package private(set) var repeats: Int64 = 0
+    private var repeats: Int64 = 0
 
     package init(partitions: Int = 64) {
         capacity = max(partitions, 1)
@@ -41,6 +40,12 @@ package struct Positions: ~Copyable {
         slot.pointee.next = offset + 1
         slot.pointee.processed += 1
         return true
+    }
+
+    /// Records dropped because they were below `next`, since the last call.
+    package mutating func takeRepeats() -> Int64 {
+        defer { repeats = 0 }
+        return repeats
     }
 
     /// From now on no record of the partition is let through: what the client still brings of it is read again later.

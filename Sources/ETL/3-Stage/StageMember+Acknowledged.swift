@@ -100,7 +100,7 @@ extension StageMember {
         if wait { positions.markCommitted(ours) }
         failures.reset()
         noteCommit()
-        pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
+        pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.takeRepeats())
     }
 
     /// New clients from the last committed offsets: what was sent since is sent again, nothing is skipped.

@@ -118,7 +118,7 @@ extension StageMember {
     /// Everything processed so far is committed.
     func noteCommit() {
         context.telemetry.kafka.succeeded(nowMs: context.clock.nowMs())
-        windows.settle()
+        windows.settle { positions.processed($0) }
         context.show(positions)
     }
 
@@ -180,7 +180,7 @@ extension StageMember {
             context.telemetry.countTransaction(committed: true)
             context.telemetry.commitSeconds.observe(nanoseconds: monotonicNs() &- commitStartedNs)
             noteCommit()
-            pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
+            pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.takeRepeats())
         case .abort:
             try clients.producer.abort()
             context.telemetry.countTransaction(committed: false)

@@ -16,7 +16,7 @@ package struct FailureWindow: Equatable, Sendable {
         enough = Int((plan.maxRate * Double(plan.window) + 1e-9).rounded(.down)) + 1
     }
 
-    /// The record of this number failed. True: too many did. Numbers may come out of order back to the last `settle`.
+    /// The record of this number failed. True: too many did. Numbers may come out of order back to what was settled.
     package mutating func add(_ number: Int64) -> Bool {
         guard enough <= window else { return false }
         var place = failed.count
@@ -31,9 +31,11 @@ package struct FailureWindow: Equatable, Sendable {
         return false
     }
 
-    /// Nothing older will come: what can't be part of a later finding is forgotten.
-    package mutating func settle() {
-        if failed.count >= 2 * enough { failed.removeFirst(failed.count - enough) }
+    /// Nothing up to this number will come any more: what can't be part of a later finding is forgotten.
+    package mutating func settle(upTo number: Int64) {
+        guard failed.count >= 2 * enough else { return }
+        let settled = failed.count { $0 <= number }
+        if settled > enough { failed.removeFirst(settled - enough) }
     }
 
     /// How many of the last `window` records up to number `latest` failed.

@@ -43,10 +43,21 @@ package struct TargetColumn: BitwiseCopyable, Equatable, Sendable {
     var notNull: Bool
     /// numeric's precision and scale; char's and varchar's length plus 4; a time's digits; -1: none.
     var modifier: Int32
-    /// Of an array's elements.
+    /// Of the type, or of an array's elements.
     var elementOID: UInt32
     /// Where the scanner puts the field.
     var slot: Int32 = 0
+
+    /// Whether the server finds two values equal only if their bytes are the same. Not so for numbers with a scale or a point, for
+    /// json, char(n), whose spaces at the end don't count, and citext; text in a collation that takes different texts for equal
+    /// isn't known here.
+    var isExact: Bool {
+        switch type {
+        case .bool, .int2, .int4, .int8, .date, .time, .timestamp, .timestamptz, .uuid, .bytea: !isArray
+        case .text: !isArray && (elementOID == 25 || elementOID == 1043)  // text, varchar
+        case .float4, .float8, .numeric, .json, .jsonb: false
+        }
+    }
 
     package init(type: PostgresType, isArray: Bool = false, notNull: Bool, modifier: Int32 = -1, elementOID: UInt32 = 0) {
         self.type = type

@@ -159,15 +159,15 @@ extension LoadMember where Sink: ~Copyable {
         guard let first = wanted.keys.min(), let last = wanted.keys.max(), let producer, let writer else { return }
         let reader = try context.log.makeReader(topic: stage.from)
         defer { reader.close() }
-        defer { letters.reset() }
+        defer { flying.letters.reset() }
         var found = 0
         // A second time, since a partition's new leader may not have shown all of it yet.
         for _ in 1...2 where found < wanted.count {
-            letters.reset()
+            flying.letters.reset()
             found = 0
             try reader.read(partition: partition, from: first, to: last + 1) { record in
                 guard let failure = wanted[record.offset] else { return true }
-                writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
+                writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &flying.letters)
                 found += 1
                 return true
             }
@@ -193,7 +193,7 @@ extension LoadMember where Sink: ~Copyable {
         }
         do {
             try producer.begin()
-            try producer.send(letters)
+            try producer.send(flying.letters)
             try producer.sendOffsets([PartitionOffset(partition: partition, offset: next)], of: consumer)
             try producer.commit()
         } catch {

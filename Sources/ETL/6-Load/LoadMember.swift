@@ -3,8 +3,9 @@ package import Log
 /// One thread of a loader: a member of its consumer group that writes rows to Postgres.
 ///
 /// Postgres holds the truth about how far a partition is loaded (`etl_offsets`); the group's offset only follows it, together
-/// with the dead letters of the rows that were refused. Whatever goes wrong with a service has one answer, `resync`: what is
-/// buffered is given up, positions are read from Postgres again, dead letters whose transaction a failure cut off are sent,
+/// with the dead letters of the rows that were refused. While Postgres writes a batch the next one is filled; it is handed over
+/// when the answer is there. Whatever goes wrong with a service has one answer, `resync`: what is buffered or on its way is given
+/// up, positions are read from Postgres again, dead letters whose transaction a failure cut off are sent,
 /// and the partitions are read again from there.
 ///
 /// Generic over the sink, so that a record's way into Postgres has no existential.
@@ -22,12 +23,10 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     var stored: [Int32: Int64] = [:]
     /// Where the consumer started partitions of which it has brought nothing yet.
     var started: [Int32: StartPosition] = [:]
-    var letters = OutputBatch()
-    private var rejectedHere: [RejectedRecord] = []
-    /// What the dead letters of those hold.
-    private var rejectedBytes = 0
-    private var pending = BatchReport()
-    private var bufferedSinceMs: Int64?
+    private var filling = LoadBatch()
+    /// The batch that was submitted to the sink; its letters also serve `repeatLetters`, when none is.
+    var flying = LoadBatch()
+    private var isFlying = false
     /// When Postgres first had what the group's offsets don't say yet; nil: they do.
     private var followsSinceMs: Int64?
     /// Set where a failure can't be dealt with on the spot; `resync` follows before anything else is polled.
@@ -71,16 +70,20 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
                 role: "stage", member: stage.name, detail: "\(stage.from) to Postgres table \(plan.table), \(plan.mode.rawValue)"))
         var end = DrainCheck(topic: stage.from, group: context.plan.group(of: stage))
         while !context.control.shouldStop {
-            let batch = try poll(waitMs: end.isDraining ? 20 : 50)
+            let batch = try poll(waitMs: isFlying ? 5 : end.isDraining ? 20 : 50)
             phases.lap(.poll)
             watch.look(at: consumer, foundRecords: !batch.records.isEmpty, context)
-            if batch.records.isEmpty, !hasBatch, let sink = context.telemetry.sink, !sink.isClosed {
+            if batch.records.isEmpty, !hasBatch, !isFlying, let sink = context.telemetry.sink, !sink.isClosed {
                 sink.idle(nowMs: context.clock.nowMs())
             }
             try load(batch)
             let loadedNs = phases.lap(.process)
             if !batch.records.isEmpty { context.telemetry.batchSeconds.observe(nanoseconds: loadedNs) }
-            if isDue { try flush(isLast: false) }
+            if isFlying, sink.isAnswered || isOverdue { try land() }
+            if isDue {
+                try land()
+                try submit()
+            }
             followIfDue()
             try settlePauses()
             if end.isReached(context, positions, quiet: batch.records.isEmpty) {
@@ -98,32 +101,34 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         let isCorrupt = resyncReason != nil
         guard !isCorrupt else { return }
         for record in batch.records where positions.admit(record.partition, record.offset) {
-            pending.counts.received += 1
+            filling.report.counts.received += 1
             switch sink.append(record) {
-            case .accepted: pending.counts.written += 1
+            case .accepted: filling.report.counts.written += 1
             case .rejected(let rejection): reject(record, rejection)
             }
-            if bufferedSinceMs == nil { bufferedSinceMs = context.clock.nowMs() }
+            if filling.sinceMs == nil { filling.sinceMs = context.clock.nowMs() }
         }
         for end in batch.ends { positions.reach(end.partition, end.offset) }
     }
 
     private func reject(_ record: LogRecord, _ rejection: Rejection) {
         let failure = Failure(rejection)
-        rejectedBytes += record.key.count + record.value.count
-        rejectedHere.append(RejectedRecord(partition: record.partition, offset: record.offset, rejection: rejection))
-        writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
-        pending.rejected(failure, record)
-        judge(failure, record.partition, number: positions.processed(record.partition))
+        filling.rejectedBytes += record.key.count + record.value.count
+        filling.rejected.append(RejectedRecord(partition: record.partition, offset: record.offset, rejection: rejection))
+        writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &filling.letters)
+        filling.report.rejected(failure, record)
+        let number = positions.processed(record.partition)
+        if let pause = judge(failure, record.partition, number, latest: number) { filling.report.pauses.append(pause) }
     }
 
     /// Holds the partition if too many of its records failed.
-    private func judge(_ failure: Failure, _ partition: Int32, number: Int64) {
-        if let pause = windows.add(failure, partition: partition, number: number, positions: positions) {
+    private func judge(_ failure: Failure, _ partition: Int32, _ number: Int64, latest: Int64) -> PausedPartitions.Pause? {
+        let pause = windows.add(failure, partition: partition, number: number, latest: latest, positions: positions)
+        if pause != nil {
             positions.hold(partition)
             pauses.markStale()
-            pending.pauses.append(pause)
         }
+        return pause
     }
 
     /// Tells the consumer which partitions were paused or resumed since it was last told.
@@ -131,86 +136,125 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         guard resyncReason == nil else { return }
         do {
             try pauses.settle(
-                consumer, &positions, pending: pending.pauses, registry: context.telemetry.paused, failures: &windows)
+                consumer, &positions, pending: filling.report.pauses + flying.report.pauses, registry: context.telemetry.paused,
+                failures: &windows)
         } catch {
             try consumerFailed(error)
         }
     }
 
-    private var hasBatch: Bool { sink.rows > 0 || !rejectedHere.isEmpty }
+    private var hasBatch: Bool { sink.rows > 0 || !filling.rejected.isEmpty }
     private var isDue: Bool {
-        guard let since = bufferedSinceMs else { return false }
-        return sink.rows + rejectedHere.count >= plan.batchRows || sink.bytes + rejectedBytes >= Self.batchBytesMax
+        guard let since = filling.sinceMs else { return false }
+        return sink.rows + filling.rejected.count >= plan.batchRows || sink.bytes + filling.rejectedBytes >= Self.batchBytesMax
             || context.clock.nowMs() - since >= Int64(plan.batchMs)
     }
-    private static var batchBytesMax: Int { 32 << 20 }
+    /// No answer for so long that it is worth waiting for, or for what is wrong.
+    private var isOverdue: Bool { context.clock.nowMs() - flying.submittedMs >= Int64(plan.batchMs) }
+    /// Of one batch; there may be two.
+    private static var batchBytesMax: Int { 16 << 20 }
     /// A poll's records are all appended before the buffer is looked at; small enough for large records not to pile up.
     private var pollRecordsMax: Int { Swift.max(1, Swift.min(2000, plan.batchRows - sink.rows)) }
 
     // MARK: Writing
 
-    /// Rows, then dead letters with the group's offsets. After this, nothing is buffered, whatever happened.
-    /// - Parameter isLast: for now; the group's offsets follow at once.
-    private func flush(isLast: Bool = true) throws(ETLError) {
+    /// Everything that came is in Postgres, or a dead letter, and the group's offsets say so; or `resync` follows.
+    private func flush() throws(ETLError) {
+        try land()
+        if resyncReason == nil, hasBatch {
+            try submit()
+            try land()
+        }
         guard resyncReason == nil else { return }
         let moved = positions.uncommitted()
-        if !hasBatch {
-            if !moved.isEmpty { commitGroup(moved) }
-            return
-        }
+        if !moved.isEmpty { commitGroup(moved) }
+    }
+
+    /// Hands over what was gathered. Nothing may be on its way.
+    private func submit() throws(ETLError) {
+        guard resyncReason == nil else { return }
+        swap(&filling, &flying)
+        flying.moved = positions.uncommitted()
         // Where the group is yet to follow, Postgres may have it all.
-        let offsets = moved.filter { stored[$0.partition] != $0.offset }
+        flying.offsets = flying.moved.filter { stored[$0.partition] != $0.offset }
             .map { SinkOffset(partition: $0.partition, expected: stored[$0.partition], next: $0.offset) }
+        for partition in positions.assigned { flying.processed[partition] = positions.processed(partition) }
+        flying.submittedNs = monotonicNs()
+        flying.submittedMs = context.clock.nowMs()
+        phases.lap(.process)
+        do throws(SinkError) {
+            try sink.submit(offsets: flying.offsets, rejected: flying.rejected)
+            isFlying = true
+        } catch {
+            try sinkFailed(error)
+        }
+        phases.lap(.send)
+    }
+
+    /// Waits for what is on its way, if anything is: its rows are in, then its dead letters are sent with the group's offsets.
+    private func land() throws(ETLError) {
+        guard isFlying, resyncReason == nil else { return }
+        isFlying = false
         do throws(SinkError) {
             phases.lap(.process)
-            let refused = try sink.flush(offsets: offsets, rejected: rejectedHere)
-            context.telemetry.commitSeconds.observe(nanoseconds: phases.lap(.send))
+            let refused = try sink.finish()
+            phases.lap(.send)
+            context.telemetry.commitSeconds.observe(nanoseconds: monotonicNs() &- flying.submittedNs)
             context.telemetry.sink?.succeeded(nowMs: context.clock.nowMs())
             refusals.reset()
             lostConsumers.reset()
-            let batch = refused.isEmpty ? nil : BatchOffsets(sink, rejectedHere)
-            for offset in offsets { stored[offset.partition] = offset.next }
-            for row in refused {
-                let record = sink.record(ofRow: row.row)
-                let failure = Failure(row.rejected.rejection)
-                writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &letters)
-                pending.rejected(failure, record)
-                pending.counts.written -= 1
-                judge(failure, record.partition, number: batch?.number(of: record, positions) ?? 0)
-            }
+            for offset in flying.offsets { stored[offset.partition] = offset.next }
+            note(refused)
         } catch {
             try sinkFailed(error)
             return
         }
-        if letters.count > 0 {
-            guard sendLetters(moved) else { return }
-        } else if isLast {
-            commitGroup(moved)
+        if flying.letters.count > 0 {
+            guard sendLetters(flying.moved) else { return }
         } else {
             followsSinceMs = followsSinceMs ?? context.clock.nowMs()
+            if isTimeToFollow { commitGroup(flying.moved) }
         }
-        pending.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.repeats)
-        clearBuffers()
-        windows.settle()
+        flying.report.publish(stage: stage.name, topic: stage.from, context: context, repeats: positions.takeRepeats())
+        windows.settle { flying.processed[$0] ?? positions.processed($0) }
+        sink.release()
+        flying.reset()
         context.show(positions)
         phases.lap(.commit)
     }
 
+    /// Dead letters of the rows that the sink refused.
+    private func note(_ refused: [RefusedRow]) {
+        if refused.isEmpty { return }
+        let batch = BatchOffsets(sink, flying.rejected)
+        for row in refused {
+            let record = sink.record(ofRow: row.row)
+            let failure = Failure(row.rejected.rejection)
+            writer?.append(record, failure, nowMs: wallClockMs(), copying: true, to: &flying.letters)
+            flying.report.rejected(failure, record)
+            flying.report.counts.written -= 1
+            let latest = flying.processed[record.partition] ?? 0
+            let number = batch.number(of: record, processed: latest)
+            if let pause = judge(failure, record.partition, number, latest: latest) { flying.report.pauses.append(pause) }
+        }
+    }
+
     func clearBuffers() {
         sink.reset()
-        letters.reset()
-        rejectedHere.removeAll(keepingCapacity: true)
-        rejectedBytes = 0
-        pending.discard()
-        bufferedSinceMs = nil
+        filling.reset()
+        flying.reset()
+        isFlying = false
     }
 
     /// A commit to brokers takes as long as loading a thousand rows, and nothing depends on it: twice a second is enough for those
     /// who look at the group's lag. In memory it takes nothing, and writers wait for the room it makes.
     private func followIfDue() {
-        guard let since = followsSinceMs, resyncReason == nil, !hasBatch else { return }
-        guard context.log is MemoryLog || context.clock.nowMs() - since >= 500 else { return }
-        commitGroup(positions.uncommitted())
+        if resyncReason == nil, !hasBatch, !isFlying, isTimeToFollow { commitGroup(positions.uncommitted()) }
+    }
+
+    private var isTimeToFollow: Bool {
+        guard let since = followsSinceMs else { return false }
+        return context.log is MemoryLog || context.clock.nowMs() - since >= 500
     }
 
     /// The group's offset is a hint where no dead letters hang on it, so a failure to commit it is no failure. It waits, because a
@@ -233,7 +277,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         guard let producer, let consumer else { return false }
         do {
             try producer.begin()
-            try producer.send(letters)
+            try producer.send(flying.letters)
             try producer.sendOffsets(offsets, of: consumer)
             var backoff = Backoff(context.plan.retry)
             // Not for ever: it can't poll here, and what `resync` then finds in the group says what became of it.
@@ -326,6 +370,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         // Postgres may be away, and a transaction isn't for a callback: whatever starts here, `resync` comes right after, before
         // any record is loaded. Asking Postgres already now only spares it a seek.
         resyncReason = resyncReason ?? "partitions were assigned"
+        clearBuffers()
         let rows: [SinkPosition] = (try? sink.positions(of: partitions)) ?? []
         return partitions.map { (partition: Int32) -> StartPosition in
             positions.assign(partition, start: nil)

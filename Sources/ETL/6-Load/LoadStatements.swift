@@ -25,6 +25,7 @@ struct LoadStatements {
             copy = "COPY \(table) (\(columns)) FROM STDIN (FORMAT binary)"
             mergeHead = ""
             mergeTail = ""
+            mergeInOrder = ""
             sequence = ""
             return
         }
@@ -42,10 +43,18 @@ struct LoadStatements {
         // Of several rows of one key in a batch the last one counts; ON CONFLICT can't touch a row twice in one statement.
         mergeHead = "INSERT INTO \(table) (\(columns)) SELECT DISTINCT ON (\(keys)) \(columns) FROM \(staging)"
         mergeTail = " ORDER BY \(keys), \(sequence) DESC ON CONFLICT (\(keys)) DO \(action)"
+        mergeInOrder = """
+            INSERT INTO \(table) (\(columns)) SELECT \(columns) FROM \(staging) WHERE \(sequence) >= 0 \
+            ON CONFLICT (\(keys)) DO \(action)
+            """
         self.sequence = sequence
     }
 
     var isUpsert: Bool { createStaging != nil }
+
+    /// Upsert only: from the staging table into the table, in the order of the staging table's rows; those with a number below 0,
+    /// which a later one supersedes, stay out.
+    let mergeInOrder: String
 
     /// Upsert only: from the staging table into the table; of all rows, or of those numbered so.
     func merge(_ rows: Range<Int>? = nil) -> String {

@@ -4,17 +4,21 @@ import Postgres
 /// What to do with a batch that the server refused for a row: find the bad rows, put all others in, in one transaction.
 extension PostgresSink {
     /// Each attempt stands behind a savepoint. Deferred constraints are checked at once, so that their failures have a place.
-    func isolate(
-        _ moving: String, _ offsets: [SinkOffset], _ rejected: [RejectedRecord], _ name: String,
-        first: PostgresError, _ statements: LoadStatements, _ connection: Connection
+    mutating func isolate(
+        _ flight: Flight, first: PostgresError, _ statements: LoadStatements, _ connection: Connection
     ) throws -> [RefusedRow] {
-        let begin = Self.begin + moving + "SET CONSTRAINTS ALL IMMEDIATE"
+        let offsets = flight.offsets
+        let begin = Self.begin + flight.moving + "SET CONSTRAINTS ALL IMMEDIATE"
         guard try Self.moved(connection.execute(begin)) == offsets.count else {
             rollBack(connection)
-            return try settle(offsets, name, statements, connection)
+            return try settle(offsets, statements, connection)
         }
         var refused: [Int: PostgresError] = [:]
-        let copied = Search(rows: 0..<rows, hint: first.copyLine)
+        submitted.mark(superseded: false)
+        let rows = submitted.count
+        var hint = first.copyLine
+        if let line = hint, line > 0, line <= submitted.order.count { hint = submitted.order.row(at: line - 1) + 1 }
+        let copied = Search(rows: 0..<rows, hint: hint)
         try copied.run(&refused, connection, retriesForeignKeys: !statements.isUpsert) { range throws(PostgresError) in
             try connection.beginCopy(statements.copy)
             try send(range, connection)
@@ -28,7 +32,7 @@ extension PostgresSink {
             }
         }
         let result = refused.keys.sorted().map { row in
-            let record = buffered.record(row)
+            let record = submitted.records.record(row)
             return RefusedRow(
                 row: row,
                 rejected: RejectedRecord(
@@ -36,7 +40,8 @@ extension PostgresSink {
                     rejection: Self.rejection(refused[row] ?? first)))
         }
         if !result.isEmpty {
-            try connection.execute(statements.offsets.setRejected(offsets.map(\.partition), rejected + result.map(\.rejected)))
+            try connection.execute(
+                statements.offsets.setRejected(offsets.map(\.partition), flight.rejected + result.map(\.rejected)))
         }
         try Self.checkCommitted(connection.execute("COMMIT"))
         return result

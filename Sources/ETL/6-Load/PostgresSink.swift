@@ -3,8 +3,9 @@ import Postgres
 
 /// Loads records into a Postgres table, exactly once: rows and offsets in one transaction. One for each loader thread.
 ///
-/// The loop: `connect`, `positions` of the assigned partitions (seek there), `append` each record, now and then `flush`, make dead
-/// letters of what was rejected, `reset`. Between a failed `flush` and the one that succeeds nothing may be appended.
+/// The loop: `connect`, `positions` of the assigned partitions (seek there), `append` each record, now and then `submit`, `append`
+/// those of the next batch while the server works, `finish`, make dead letters of what was rejected, `release`. After a batch that
+/// failed: `reset`, and go on from `positions`; or `connect` and `flush` it once more, with nothing appended meanwhile.
 public struct PostgresSink: ~Copyable, RowSink {
     let plan: PostgresPlan
     let group: String
@@ -14,11 +15,17 @@ public struct PostgresSink: ~Copyable, RowSink {
     var target: PostgresTarget?
     var statements: LoadStatements?
     var encoder: RowEncoder
-    var buffer = CopyBuffer()
-    var buffered = BufferedRows()
-    /// Names the batch that is buffered, from its first flush to `reset`.
-    var batch: String?
+    /// What `append` fills.
+    var filling = RowBatch()
+    /// What was submitted last, until `release`.
+    var submitted = RowBatch()
+    /// That the server hasn't answered it, or nobody has asked.
+    var flight: Flight?
     var stream = CopyStream()
+    /// Where rows in order come together before they are sent.
+    var piece = CopyBuffer(capacity: 512 << 10)
+    /// Upsert only: the key columns, by whose bytes rows are put in order here; none: the server does it.
+    var keysInOrder: [Int] = []
 
     /// - Parameters:
     ///   - group: the stage's consumer group, under which offsets are kept.
@@ -58,13 +65,15 @@ public struct PostgresSink: ~Copyable, RowSink {
         do {
             try made.offsets.create(new)
             if let staging = made.createStaging { try new.execute(staging) }
-            stream.isAllowed = try canStream(new)
+            keysInOrder = found.exactKeys
+            // Rows that are put in order are sent when all are there.
+            stream.isAllowed = keysInOrder.isEmpty ? try canStream(new) : false
         } catch { throw SinkError(error, doing: "Failed to prepare loading into table \(found.table)") }
         connection = new
         statements = made
         if found == target { return }
         encode(for: found)
-        if rows > 0 {
+        if filling.count + submitted.count > 0 {
             throw SinkError(
                 .fenced, code: "postgres.table_changed",
                 "The columns of table \(found.table) changed while a batch was waiting: going on from the stored offsets")
@@ -81,6 +90,7 @@ public struct PostgresSink: ~Copyable, RowSink {
     /// Gives the connection up. What is buffered stays.
     public mutating func disconnect() {
         connection = nil
+        flight = nil
         stream.reset()
     }
 
@@ -91,6 +101,7 @@ public struct PostgresSink: ~Copyable, RowSink {
 
     /// Where each of these partitions goes on, in their order.
     public mutating func positions(of partitions: [Int32]) throws(SinkError) -> [SinkPosition] {
+        abandonFlight()
         abandonStream()
         let (connection, statements) = try connected()
         do {
@@ -111,30 +122,35 @@ public struct PostgresSink: ~Copyable, RowSink {
     }
 
     /// Converts the record to a row and keeps a copy of it, or rejects it. `connect` must have succeeded once. Now and then it
-    /// sends what has come together to the server; what goes wrong there, `flush` says.
+    /// sends what has come together to the server; what goes wrong there, `submit` says.
     public mutating func append(_ record: LogRecord) -> AppendOutcome {
-        let start = buffer.count
-        let refusal = encoder.append(record.value, row: buffered.count, to: &buffer)
+        let start = filling.copy.count
+        let refusal = encoder.append(record.value, row: filling.count, to: &filling.copy)
         guard refusal.reason == .none else { return .rejected(describe(refusal, record)) }
-        buffered.append(record, start: start)
-        if buffer.count &- stream.sent >= CopyStream.pieceBytes { streamPiece() }
+        filling.records.append(record, start: start)
+        if filling.copy.count &- stream.sent >= CopyStream.pieceBytes { streamPiece() }
         return .accepted
     }
 
-    /// Rows that wait for `flush`.
-    public var rows: Int { buffered.count }
+    /// Rows that wait for `submit`.
+    public var rows: Int { filling.count }
     /// Memory that waiting rows take, encoded and as they were, in bytes.
-    public var bytes: Int { buffer.count + buffered.bytes }
+    public var bytes: Int { filling.bytes }
+    /// Rows of the batch that was submitted.
+    public var submittedRows: Int { submitted.count }
 
-    /// The record of a row that waits, or that `flush` refused. Valid until `reset`.
-    public func record(ofRow row: Int) -> LogRecord { buffered.record(row) }
+    /// The record of a row that was submitted. Valid until `release`.
+    public func record(ofRow row: Int) -> LogRecord { submitted.records.record(row) }
 
-    /// Forgets the batch, flushed or not.
+    /// Forgets the batch that was submitted.
+    public mutating func release() { submitted.reset() }
+
+    /// Forgets all there is. Waits for the answer to what was submitted; what became of it, `positions` says.
     public mutating func reset() {
+        abandonFlight()
         abandonStream()
-        buffer.truncate(to: 0)
-        buffered.reset()
-        batch = nil
+        filling.reset()
+        submitted.reset()
     }
 
     func connected() throws(SinkError) -> (Connection, LoadStatements) {

@@ -2,7 +2,7 @@ import Postgres
 
 /// How much of the batch that is still being filled has been sent to the server already.
 struct CopyStream {
-    /// Rows are sent in pieces of about this many bytes; a batch that stays smaller is sent by `flush`.
+    /// Rows are sent in pieces of about this many bytes; a batch that stays smaller is sent by `submit`.
     static let pieceBytes = 256 << 10
 
     /// Whether the server's statement timeout leaves a COPY the time that filling a batch takes.
@@ -11,7 +11,7 @@ struct CopyStream {
     var isOpen = false
     /// Bytes of the COPY buffer that were sent.
     var sent = 0
-    /// What went wrong while sending; `flush` deals with it.
+    /// What went wrong while sending; `submit` deals with it.
     var failure: PostgresError?
 
     /// The connection is gone, or the transaction ended.
@@ -23,26 +23,25 @@ struct CopyStream {
 }
 
 /// Sending rows while the batch is being filled, so that the server works at the same time as this process. Nothing of it counts
-/// before `flush` has moved the offsets in the same transaction: a loader that comes too late has sent its rows for nothing, and
+/// before `submit` has moved the offsets in the same transaction: a loader that comes too late has sent its rows for nothing, and
 /// they are rolled back.
 extension PostgresSink {
     @inline(never)
     mutating func streamPiece() {
-        guard stream.isAllowed, stream.failure == nil, batch == nil, let connection, connection.isAlive, let statements else {
-            return
-        }
+        guard stream.isAllowed, stream.failure == nil, submitted.name == nil else { return }
+        guard let connection, connection.isAlive, let statements else { return }
         do throws(PostgresError) {
             if !stream.isOpen {
                 try connection.beginCopy(Self.begin + statements.copy)
                 stream.isOpen = true
                 try connection.sendCopy(Self.header)
             }
-            try connection.sendCopy(buffer.bytes(stream.sent..<buffer.count))
-            stream.sent = buffer.count
+            try connection.sendCopy(filling.copy.bytes(stream.sent..<filling.copy.count))
+            stream.sent = filling.copy.count
         } catch { stream.failure = error }
     }
 
-    /// Takes back what was sent: the batch is given up, or the connection is needed for something else (`flush` then sends all).
+    /// Takes back what was sent: the batch is given up, or the connection is needed for something else (`submit` then sends all).
     mutating func abandonStream() {
         if stream.isOpen, let connection, connection.isAlive {
             try? connection.cancelCopy()

@@ -20,6 +20,12 @@ struct PostgresTarget: Equatable, Sendable {
     /// For upsert.
     var keys: [String]
 
+    /// The keys by their numbers in `columns`, where two values are equal only if their bytes in COPY's format are; else none.
+    var exactKeys: [Int] {
+        let numbers = keys.compactMap { key in columns.firstIndex { $0.name == key } }
+        return numbers.allSatisfy { columns[$0].target.isExact } ? numbers : []
+    }
+
     /// What the table has against the plan, in the order found; the first is what `init(_:_:)` throws.
     private(set) var problems: [SinkError] = []
 

@@ -3,15 +3,17 @@ package import Log
 /// What the loader's loop needs of the place its rows go to: `PostgresSink`, or a model of it in simulations. One for each loader
 /// thread.
 ///
-/// The loop: `connect`, `positions` of the assigned partitions (seek there), `append` each record, now and then `flush`, make dead
-/// letters of what was rejected, `reset`.
+/// The loop: `connect`, `positions` of the assigned partitions (seek there), `append` each record, now and then `submit`, `append`
+/// those of the next batch, `finish`, make dead letters of what was rejected, `release`. One batch at most is on its way.
 package protocol RowSink: ~Copyable {
     /// Whether the last thing known of the connection is that it works.
     var isConnected: Bool { get }
-    /// Rows that wait for `flush`.
+    /// Rows that wait for `submit`.
     var rows: Int { get }
     /// Memory that waiting rows take, in bytes.
     var bytes: Int { get }
+    /// Rows of the batch that was submitted.
+    var submittedRows: Int { get }
 
     /// Connects, or connects anew. What is buffered stays.
     mutating func connect() throws(SinkError)
@@ -23,19 +25,25 @@ package protocol RowSink: ~Copyable {
     mutating func forgetPositions() throws(SinkError)
     /// Makes the record a row and keeps a copy of it, or rejects it.
     mutating func append(_ record: LogRecord) -> AppendOutcome
-    /// Writes the waiting rows and moves the partitions' offsets, in one transaction, and returns the rows that were refused.
-    mutating func flush(offsets: [SinkOffset], rejected: [RejectedRecord]) throws(SinkError) -> [RefusedRow]
-    /// The record of a row that waits, or that `flush` refused. Valid until `reset`.
+    /// Hands the waiting rows over, to be written in one transaction that moves the partitions' offsets. Doesn't wait for it.
+    mutating func submit(offsets: [SinkOffset], rejected: [RejectedRecord]) throws(SinkError)
+    /// Whether `finish` would return, or fail, at once.
+    var isAnswered: Bool { get }
+    /// Waits until the batch that was submitted is written, and returns the rows that were refused.
+    mutating func finish() throws(SinkError) -> [RefusedRow]
+    /// The record of a row that was submitted. Valid until `release`.
     func record(ofRow row: Int) -> LogRecord
-    /// Forgets the batch, flushed or not.
+    /// Forgets the batch that was submitted.
+    mutating func release()
+    /// Forgets all there is; what became of a batch on its way, `positions` says.
     mutating func reset()
 }
 
 /// What became of a record.
 public enum AppendOutcome: Equatable, Sendable {
-    /// It waits for `flush`; the sink has its own copy.
+    /// It waits for `submit`; the sink has its own copy.
     case accepted
-    /// It can be no row. It counts as part of the batch: name it in `flush`.
+    /// It can be no row. It counts as part of the batch: name it in `submit`.
     case rejected(Rejection)
 }
 

@@ -105,7 +105,7 @@ import Testing
         positions.assign(0, start: 10)
         let admitted = [(Int32(0), Int64(9)), (0, 10), (0, 11), (0, 11), (0, 20), (0, 15), (1, 0), (7, 0)].map { positions.admit($0.0, $0.1) }
         #expect(admitted == [false, true, true, false, true, false, false, false])
-        #expect(positions.repeats == 5)
+        #expect([positions.takeRepeats(), positions.takeRepeats()] == [5, 0])
         #expect(positions.uncommitted() == [PartitionOffset(partition: 0, offset: 21)])
     }
 

@@ -44,7 +44,7 @@ import Testing
                 var numbers = (start..<fails.count).filter { fails[$0] }.map { Int64($0 + 1) }
                 if Bool.random(using: &generator) { numbers.shuffle(using: &generator) }
                 for number in numbers { if window.add(number) { found = true } }
-                window.settle()
+                window.settle(upTo: Int64(fails.count))
                 for end in start..<fails.count {
                     let last = fails[max(0, end + 1 - size)...end]
                     if Double(last.count { $0 }) > rate * Double(size) + 1e-9 { expected = true }
@@ -52,6 +52,36 @@ import Testing
                 #expect(found == expected, "seed \(seed), rate \(rate), window \(size)")
                 if found != expected || found { break }
             }
+        }
+    }
+
+    /// A loader hears of a batch's refused rows when it has rejected some of the next one already.
+    @Test func agreesWithCountingWhereBatchesOverlap() {
+        let seed = ProcessInfo.processInfo.environment["ETL_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...9_999_999)
+        var generator = SplitMix(state: seed)
+        for _ in 0..<1000 {
+            let size = Int.random(in: 1...40, using: &generator)
+            let rate = Double(Int.random(in: 0...20, using: &generator)) / 20
+            let share = Double.random(in: 0...1, using: &generator)
+            var window = window(rate, size)
+            var fails: [Bool] = []
+            var found = false
+            var refused: [Int64] = []
+            for _ in 0..<10 {
+                let start = fails.count
+                fails += (0..<Int.random(in: 1...60, using: &generator)).map { _ in Double.random(in: 0..<1, using: &generator) < share }
+                let numbers = (start..<fails.count).filter { fails[$0] }.map { Int64($0 + 1) }
+                let late = numbers.filter { _ in Bool.random(using: &generator) }
+                for number in numbers where !late.contains(number) { if window.add(number) { found = true } }
+                for number in refused { if window.add(number) { found = true } }
+                window.settle(upTo: Int64(start))
+                refused = late
+            }
+            for number in refused { if window.add(number) { found = true } }
+            let expected = fails.indices.contains { end in
+                Double(fails[max(0, end + 1 - size)...end].count { $0 }) > rate * Double(size) + 1e-9
+            }
+            #expect(found == expected, "seed \(seed), rate \(rate), window \(size)")
         }
     }
 

@@ -107,6 +107,39 @@ import Testing
         #expect(try fixture.column("SELECT count(*) FROM t") == ["0"])
     }
 
+    /// While Postgres is held up with one batch, the next is read and rejected records of it are noted; nothing overtakes anything.
+    @Test func theNextBatchIsReadWhilePostgresWorks() throws {
+        let fixture = try PostgresFixture()
+        let faulty = FaultyLog()
+        let (log, plan, stage, prepared) = try Self.prepare(faulty, [], fixture)
+        defer { faulty.release() }
+        var sink = prepared
+        (sink.mode, sink.keys, sink.batchRows, sink.batchMs) = (.upsert, ["id"], 20, 60_000)
+        try Self.write(0..<Self.records, to: log)
+        nonisolated(unsafe) let admin = fixture.admin
+        try admin.execute("BEGIN; LOCK TABLE t IN SHARE MODE")
+        let polls = Mutex(0)
+        let reader = try Connection(url: fixture.url, applicationName: "reader")
+        nonisolated(unsafe) let other = reader
+        faulty.onPoll { log in
+            let count = polls.withLock {
+                $0 += 1; return $0
+            }
+            guard count == 3 else { return }
+            // Twenty rows are on their way, and twenty more are here.
+            do {
+                #expect(try other.execute("SELECT count(*) FROM t")[0].rows == [["0"]])
+                #expect(try log.committedOffsets(group: plan.group(of: stage), topic: "in") == [nil])
+                try admin.execute("COMMIT")
+            } catch { Issue.record(error) }
+        }
+        let control = Control()
+        control.drain(to: [PartitionRange(partition: 0, first: 0, end: Int64(Self.records + 1))])
+        try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run()
+        #expect(polls.withLock { $0 } > 3)
+        try Self.check(log, fixture)
+    }
+
     /// Nothing was begun, so there is nothing to complain of.
     @Test func aStopWhileItWaitsForPostgresAtTheStartIsNoFailure() throws {
         let fixture = try PostgresFixture()

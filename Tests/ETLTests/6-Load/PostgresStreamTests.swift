@@ -28,14 +28,16 @@ import Testing
         return try admin.execute(sql)[0].rows.count
     }
 
-    @Test(arguments: [PostgresPlan.Mode.append, .upsert])
-    func rowsAreSentBeforeTheBatchIsFull(mode: PostgresPlan.Mode) throws {
+    /// Not where they are put in order first, which the server does for keys it may find equal though their bytes differ.
+    @Test(arguments: [(PostgresPlan.Mode.append, "int", true), (.upsert, "numeric", true), (.upsert, "int", false)])
+    func rowsAreSentBeforeTheBatchIsFull(mode: PostgresPlan.Mode, key: String, isSent: Bool) throws {
         let fixture = try Self.fixture()
+        try fixture.admin.execute("ALTER TABLE t ALTER id TYPE \(key)")
         var sink = try fixture.sink(fixture.plan(mode: mode, keys: mode == .upsert ? ["id"] : []))
         sink.append(Self.values(0..<100))
         let before = sink.statementsSent
         sink.append(Self.values(100..<4000), from: 100)
-        #expect(sink.statementsSent == before + 1)  // BEGIN and COPY
+        #expect(sink.statementsSent == before + (isSent ? 1 : 0))  // BEGIN and COPY
         #expect(try fixture.column("SELECT count(*) FROM t") == ["0"])
         #expect(try sink.flush(offsets: Self.offsets(4000), rejected: []) == [])
         sink.reset()

@@ -3,15 +3,40 @@ import ETL
 import Log
 
 /// A loader's sink over the model of the database: as `PostgresSink` to the loader, with a connection that breaks as the weather
-/// says, before, in and after COMMIT.
+/// says, before, in and after COMMIT. The server takes a while to commit; meanwhile the loader goes on.
 struct ModelSink: RowSink, ~Copyable {
+    private struct Batch: ~Copyable {
+        var arena = Arena(chunkBytes: 4096, retainedBytes: 4096)
+        var records: [LogRecord] = []
+        var fates: [Fate] = []
+        var bytes = 0
+
+        mutating func reset() {
+            records.removeAll(keepingCapacity: true)
+            fates.removeAll(keepingCapacity: true)
+            arena.reset()
+            bytes = 0
+        }
+    }
+
+    /// A COMMIT that was asked for.
+    private final class Flight {
+        let transaction: Postgres.Transaction
+        let refused: [RefusedRow]
+        var isCommitted = false
+
+        init(_ transaction: Postgres.Transaction, _ refused: [RefusedRow]) {
+            self.transaction = transaction
+            self.refused = refused
+        }
+    }
+
     private let world: World
     private let process: Process
     private var session: Postgres.Session?
-    private var arena = Arena(chunkBytes: 4096, retainedBytes: 4096)
-    private var buffered: [LogRecord] = []
-    private var fates: [Fate] = []
-    private(set) var bytes = 0
+    private var filling = Batch()
+    private var submitted = Batch()
+    private var flight: Flight?
 
     init(_ world: World, _ process: Process) {
         self.world = world
@@ -22,11 +47,14 @@ struct ModelSink: RowSink, ~Copyable {
     }
 
     var isConnected: Bool { session?.isAlive ?? false }
-    var rows: Int { buffered.count }
+    var rows: Int { filling.records.count }
+    var bytes: Int { filling.bytes }
+    var submittedRows: Int { submitted.records.count }
 
     mutating func connect() throws(SinkError) {
         try enter("connect")
         session = nil
+        flight = nil
         guard let made = world.postgres.connect(process.name) else { throw service("the server can't be reached") }
         session = made
         process.session = made
@@ -35,10 +63,12 @@ struct ModelSink: RowSink, ~Copyable {
     mutating func disconnect() {
         guard world.cross(process), let session else { return }
         world.postgres.end(session)
+        flight = nil
         self.session = nil
     }
 
     mutating func positions(of partitions: [Int32]) throws(SinkError) -> [SinkPosition] {
+        if flight != nil { _ = try? finish() }
         try enter("read offsets of \(partitions)")
         _ = try connected()
         let found = partitions.map { partition in
@@ -59,30 +89,32 @@ struct ModelSink: RowSink, ~Copyable {
             return .rejected(Rejection(code: "load.conversion", message: "no row of the table"))
         }
         var copy = record
-        copy.key = record.key.baseAddress == nil ? record.key : arena.copy(record.key)
-        copy.value = arena.copy(record.value)
+        copy.key = record.key.baseAddress == nil ? record.key : filling.arena.copy(record.key)
+        copy.value = filling.arena.copy(record.value)
         copy.headers = copied(record.headers)
-        buffered.append(copy)
-        fates.append(fate)
-        bytes += record.value.count
+        filling.records.append(copy)
+        filling.fates.append(fate)
+        filling.bytes += record.value.count
         return .accepted
     }
 
     private mutating func copied(_ headers: UnsafeBufferPointer<LogHeader>) -> UnsafeBufferPointer<LogHeader> {
-        let list = arena.allocate(headers.count * MemoryLayout<LogHeader>.stride)
+        let list = filling.arena.allocate(headers.count * MemoryLayout<LogHeader>.stride)
             .bindMemory(to: LogHeader.self, capacity: headers.count)
         for (index, header) in headers.enumerated() {
             list[index] = LogHeader(
-                name: arena.copy(header.name), value: header.value.baseAddress == nil ? header.value : arena.copy(header.value))
+                name: filling.arena.copy(header.name),
+                value: header.value.baseAddress == nil ? header.value : filling.arena.copy(header.value))
         }
         return UnsafeBufferPointer(start: list, count: headers.count)
     }
 
-    mutating func flush(offsets: [SinkOffset], rejected: [RejectedRecord]) throws(SinkError) -> [RefusedRow] {
+    mutating func submit(offsets: [SinkOffset], rejected: [RejectedRecord]) throws(SinkError) {
         try enter("begin, offsets \(offsets.map { "\($0.partition)@\($0.expected ?? -1)→\($0.next)" })")
         let session = try connected()
+        swap(&filling, &submitted)
         var refused: [RefusedRow] = []
-        for (number, record) in buffered.enumerated() where fates[number] == .refused {
+        for (number, record) in submitted.records.enumerated() where submitted.fates[number] == .refused {
             let rejection = Rejection(code: "load.rejected", message: "a constraint")
             refused.append(
                 RefusedRow(
@@ -97,36 +129,53 @@ struct ModelSink: RowSink, ~Copyable {
         case .done: break
         }
         if !process.isAlive { throw Self.crashed }
-        let numbers = buffered.map { firstNumber($0.value) ?? -1 }
+        let numbers = submitted.records.map { firstNumber($0.value) ?? -1 }
         try enter("copy \(numbers), rejected \(rejected.map(\.offset))")
         guard let transaction = try connected().transaction else { throw service("the transaction is gone") }
-        transaction.rows = zip(buffered, fates).filter { $0.1 != .refused }.map { record, _ in
+        transaction.rows = zip(submitted.records, submitted.fates).filter { $0.1 != .refused }.map { record, _ in
             Postgres.Row(partition: record.partition, offset: record.offset, number: firstNumber(record.value) ?? -1)
         }
-        try commit(session)
-        return refused
-    }
-
-    private mutating func commit(_ session: Postgres.Session) throws(SinkError) {
         process.isCommitting = true
-        defer { process.isCommitting = false }
+        defer { process.isCommitting = self.flight != nil }
         try enter("commit")
         _ = try connected()
-        world.postgres.commit(session)
+        let flight = Flight(transaction, refused)
+        self.flight = flight
+        world.scheduler.after(ms: world.scheduler.random.one(of: [0, 1, 5, 100])) { [world] in
+            guard session.isAlive, session.transaction === flight.transaction else { return }
+            world.postgres.commit(session)
+            flight.isCommitted = true
+        }
+    }
+
+    var isAnswered: Bool { flight.map { $0.isCommitted || session?.isAlive != true } ?? true }
+
+    mutating func finish() throws(SinkError) -> [RefusedRow] {
+        defer { process.isCommitting = false }
+        let flight = flight
+        self.flight = nil
+        guard let flight, let session else { throw service("nothing was submitted") }
+        while process.isAlive, !flight.isCommitted, session.isAlive, !world.scheduler.isAborting {
+            world.scheduler.wait(untilMs: world.scheduler.nowMs + 1000, watching: true)
+        }
+        try enter("hear what became of the commit")
+        guard flight.isCommitted else { throw service("the connection was lost in COMMIT") }
         if world.scheduler.random.chance(world.weather.unknownOutcome) {
             world.note(process.name, "Postgres: committed, but the answer is lost")
             world.postgres.end(session)
             throw service("the connection was lost in COMMIT")
         }
+        return flight.refused
     }
 
-    func record(ofRow row: Int) -> LogRecord { buffered[row] }
+    func record(ofRow row: Int) -> LogRecord { submitted.records[row] }
+
+    mutating func release() { submitted.reset() }
 
     mutating func reset() {
-        buffered.removeAll(keepingCapacity: true)
-        fates.removeAll(keepingCapacity: true)
-        arena.reset()
-        bytes = 0
+        if flight != nil { _ = try? finish() }
+        filling.reset()
+        submitted.reset()
     }
 
     // MARK: Boundaries
