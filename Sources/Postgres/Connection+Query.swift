@@ -19,7 +19,7 @@ extension Connection {
         return try results()
     }
 
-    /// Sends statements as `execute` does and doesn't wait. Before anything else is asked of the connection, `answer` must be called.
+    /// Sends statements as `execute` does and doesn't wait. `answer` must be called before the connection is used again.
     public func send(_ sql: String) throws(PostgresError) {
         statementsSent += 1
         guard isAlive, PQsendQuery(handle, sql) == 1 else { throw lost() }
