@@ -133,6 +133,16 @@ class Process:
         resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
         return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK"), resident / 1024, int(stat[17])
 
+    def threads(self):
+        """CPU seconds so far of each thread there is, by its number: (name, seconds)."""
+        found = {}
+        for task in Path(f"/proc/{self.child.pid}/task").glob("*"):
+            try:
+                found[task.name] = (task / "comm").read_text().strip(), int((task / "schedstat").read_text().split()[0]) / 1e9
+            except OSError:  # it has just ended
+                continue
+        return found
+
     @property
     def cpu(self):
         return self.usage.ru_utime + self.usage.ru_stime

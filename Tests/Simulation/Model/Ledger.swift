@@ -50,6 +50,8 @@ final class Ledger {
     var committed: [String: [Int32: Int64]] = [:]
     var duties: [Duty] = []
     var reports: [(run: String, topic: String, summary: ReplaySummary)] = []
+    /// What a process asked to be committed and had no answer to.
+    var unanswered: [(run: String, group: String, offsets: [PartitionOffset])] = []
     private(set) var fault: String?
 
     init(_ log: MemoryLog, _ data: DataSet, _ topics: Topics, _ plan: Plan, _ weather: Weather) throws(LogError) {

@@ -76,6 +76,13 @@ final class ProcessProducer: LogProducer {
     }
 
     func commit() throws(LogError) {
+        do { try tryCommit() } catch {
+            if let offsets { world.ledger.unanswered.append((process.name, offsets.group, offsets.offsets)) }
+            throw error
+        }
+    }
+
+    private func tryCommit() throws(LogError) {
         let wasAlive = process.isAlive
         do { try enter(.commit) } catch {
             // What was sent before the crash may still arrive.
