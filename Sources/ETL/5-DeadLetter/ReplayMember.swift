@@ -32,6 +32,8 @@ package final class ReplayMember {
     private var positions: [Int32: Int64] = [:]
     private var committed: [Int32: Int64] = [:]
     private var inTransaction: [PartitionOffset] = []
+    /// Whether it was asked to be committed, so that it may be.
+    private var isCommitAsked = false
     /// Committed, and since the last commit.
     package private(set) var summary = ReplaySummary()
     private var pending = ReplaySummary()
@@ -295,10 +297,12 @@ package final class ReplayMember {
         case .nothing, .stop, .rebuild: break
         case .begin: try producer.begin()
         case .sendOffsets:
+            isCommitAsked = false
             inTransaction = positions.filter { $0.value > committed[$0.key] ?? 0 }
                 .map { PartitionOffset(partition: $0.key, offset: $0.value) }.sorted { $0.partition < $1.partition }
             if !inTransaction.isEmpty { try producer.sendOffsets(inTransaction, group: plan.group, topic: plan.topic) }
         case .commit:
+            isCommitAsked = true
             try producer.commit()
             failures.reset()
             for at in inTransaction { committed[at.partition] = at.offset }
@@ -405,7 +409,9 @@ package final class ReplayMember {
         }
         committed = Dictionary(uniqueKeysWithValues: letters.spans.map { ($0.partition, $0.from) })
         // A commit that nobody answered was made after all, if the group stands where it would have put it.
-        if !inTransaction.isEmpty, inTransaction.allSatisfy({ committed[$0.partition] == $0.offset }) { summary.add(pending) }
+        if isCommitAsked, !inTransaction.isEmpty, inTransaction.allSatisfy({ committed[$0.partition] == $0.offset }) {
+            summary.add(pending)
+        }
         inTransaction = []
         undo()
     }

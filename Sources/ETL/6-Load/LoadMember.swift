@@ -150,7 +150,7 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             || context.clock.nowMs() - since >= Int64(plan.batchMs)
     }
     /// No answer for so long that it is worth waiting for, or for what is wrong.
-    private var isOverdue: Bool { context.clock.nowMs() - flying.submittedMs >= Int64(plan.batchMs) }
+    private var isOverdue: Bool { context.clock.nowMs() - flying.submittedMs >= min(Int64(plan.batchMs), 1000) }
     /// Of one batch; there may be two.
     private static var batchBytesMax: Int { 16 << 20 }
     /// A poll's records are all appended before the buffer is looked at; small enough for large records not to pile up.
@@ -235,7 +235,13 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
             flying.report.counts.written -= 1
             let latest = flying.processed[record.partition] ?? 0
             let number = batch.number(of: record, processed: latest)
-            if let pause = judge(failure, record.partition, number, latest: latest) { flying.report.pauses.append(pause) }
+            guard let pause = judge(failure, record.partition, number, latest: latest) else { continue }
+            // It is known when all before its offset is in, and the next batch may have records of the partition already.
+            if positions.processed(record.partition) > latest {
+                filling.report.pauses.append(pause)
+            } else {
+                flying.report.pauses.append(pause)
+            }
         }
     }
 
@@ -319,12 +325,12 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     }
 
     private func sinkFailed(_ error: SinkError) throws(ETLError) {
+        // Also where the run ends: positions are beyond what Postgres has, and leaving the group must not commit them.
+        resyncReason = error.message
         switch error.kind {
         case .configuration: throw ETLError(.failed, code: error.code, error.message)
-        case .service:
-            context.telemetry.sink?.failed(error.message, nowMs: context.clock.nowMs())
-            resyncReason = error.message
-        case .conflict, .fenced: resyncReason = error.message
+        case .service: context.telemetry.sink?.failed(error.message, nowMs: context.clock.nowMs())
+        case .conflict, .fenced: break
         }
     }
 
@@ -369,8 +375,8 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
         context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .assigned, partitions: partitions))
         // Postgres may be away, and a transaction isn't for a callback: whatever starts here, `resync` comes right after, before
         // any record is loaded. Asking Postgres already now only spares it a seek.
+        do { try land() } catch { callbackFailure = callbackFailure ?? error }
         resyncReason = resyncReason ?? "partitions were assigned"
-        clearBuffers()
         let rows: [SinkPosition] = (try? sink.positions(of: partitions)) ?? []
         return partitions.map { (partition: Int32) -> StartPosition in
             positions.assign(partition, start: nil)

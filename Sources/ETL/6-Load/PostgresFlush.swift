@@ -40,8 +40,13 @@ extension PostgresSink {
         try checkStream()
         let (connection, statements) = try connected()
         abandonFlight()
-        // Else it is the one that failed, once more.
-        if submitted.name == nil { swap(&filling, &submitted) }
+        if submitted.name == nil {
+            swap(&filling, &submitted)
+        } else if filling.count > 0 {
+            // It is the one that failed, once more; what came after it can't stand for it.
+            throw SinkError(
+                .fenced, code: "postgres.unfinished", "A batch for table \(statements.table) failed, and another was begun")
+        }
         let name = submitted.name ?? Self.newBatchName()
         submitted.name = name
         let moving = statements.offsets.move(offsets, rejected: rejected, batch: name)
@@ -70,9 +75,9 @@ extension PostgresSink {
         guard let flight, let connection, let statements else {
             throw SinkError(.service, code: "postgres.service", "Not connected to the database of table \(plan.table)")
         }
-        self.flight = nil
         // Something to do while the server works.
-        filling.arrange(by: keysInOrder)
+        if !isAnswered { filling.arrange(by: keysInOrder) }
+        self.flight = nil
         do {
             do {
                 switch flight.state {
@@ -83,14 +88,19 @@ extension PostgresSink {
                 return []
             } catch let error as PostgresError where error.kind == .data && submitted.count > 0 {
                 rollBack(connection)
-                // Keys whose bytes differ and which the server finds equal: from now on it puts rows in order itself.
-                if error.sqlstate == "21000" { keysInOrder = [] }
+                if error.sqlstate == "21000" { leaveOrderToServer() }
                 return try isolate(flight, first: error, statements, connection)
             }
         } catch {
             rollBack(connection)
             throw SinkError(any: error, doing: "Failed to load into table \(statements.table)")
         }
+    }
+
+    /// There are keys whose bytes differ and which the server finds equal.
+    private mutating func leaveOrderToServer() {
+        keysInOrder = []
+        isOrderServers = true
     }
 
     /// Waits for the answer to what was submitted, whatever it is, so that the connection can be used for something else.
@@ -146,6 +156,7 @@ extension PostgresSink {
     private mutating func sendInOrder(_ connection: Connection) throws(PostgresError) {
         submitted.arrange(by: keysInOrder)
         submitted.mark(superseded: true)
+        submitted.isInOrder = true
         try connection.sendCopy(Self.header)
         piece.truncate(to: 0)
         for place in 0..<submitted.count {

@@ -17,7 +17,7 @@ extension PostgresSink {
         submitted.mark(superseded: false)
         let rows = submitted.count
         var hint = first.copyLine
-        if let line = hint, line > 0, line <= submitted.order.count { hint = submitted.order.row(at: line - 1) + 1 }
+        if submitted.isInOrder, let line = hint, line > 0, line <= rows { hint = submitted.order.row(at: line - 1) + 1 }
         let copied = Search(rows: 0..<rows, hint: hint)
         try copied.run(&refused, connection, retriesForeignKeys: !statements.isUpsert) { range throws(PostgresError) in
             try connection.beginCopy(statements.copy)

@@ -26,6 +26,8 @@ public struct PostgresSink: ~Copyable, RowSink {
     var piece = CopyBuffer(capacity: 512 << 10)
     /// Upsert only: the key columns, by whose bytes rows are put in order here; none: the server does it.
     var keysInOrder: [Int] = []
+    /// Found out by trying.
+    var isOrderServers = false
 
     /// - Parameters:
     ///   - group: the stage's consumer group, under which offsets are kept.
@@ -65,7 +67,7 @@ public struct PostgresSink: ~Copyable, RowSink {
         do {
             try made.offsets.create(new)
             if let staging = made.createStaging { try new.execute(staging) }
-            keysInOrder = found.exactKeys
+            keysInOrder = isOrderServers ? [] : found.exactKeys
             // Rows that are put in order are sent when all are there.
             stream.isAllowed = keysInOrder.isEmpty ? try canStream(new) : false
         } catch { throw SinkError(error, doing: "Failed to prepare loading into table \(found.table)") }

@@ -5,6 +5,8 @@ struct RowBatch: ~Copyable {
     var copy = CopyBuffer()
     var records = BufferedRows()
     var order = KeyOrder()
+    /// Whether the server was sent the rows in that order.
+    var isInOrder = false
     /// Names it in `etl_offsets`, from its first `submit` to `reset`.
     var name: String?
 
@@ -39,6 +41,7 @@ struct RowBatch: ~Copyable {
         copy.truncate(to: 0)
         records.reset()
         order.reset()
+        isInOrder = false
         name = nil
     }
 }

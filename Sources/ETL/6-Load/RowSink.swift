@@ -15,11 +15,11 @@ package protocol RowSink: ~Copyable {
     /// Rows of the batch that was submitted.
     var submittedRows: Int { get }
 
-    /// Connects, or connects anew. What is buffered stays.
+    /// Connects, or connects anew. What is buffered stays; what was on its way isn't any more.
     mutating func connect() throws(SinkError)
-    /// Gives the connection up. What is buffered stays.
+    /// Gives the connection up. What is buffered stays; what was on its way isn't any more.
     mutating func disconnect()
-    /// Where each of these partitions goes on, in their order.
+    /// Where each of these partitions goes on, in their order. A batch on its way is waited for and given up.
     mutating func positions(of partitions: [Int32]) throws(SinkError) -> [SinkPosition]
     /// Starts the group anew, for a log whose offsets begin at 0 again.
     mutating func forgetPositions() throws(SinkError)

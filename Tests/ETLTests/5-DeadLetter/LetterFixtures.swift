@@ -129,9 +129,10 @@ func pending(in topic: String = "t.s.dlq", of log: any RecordLog) throws -> [Tes
 @discardableResult
 func replay(
     _ plan: ReplayPlan, on log: any RecordLog, control: Control = Control(), clock: any Clock = SystemClock(),
-    archive: DeadLetterArchive? = nil, report: @escaping (ReplaySummary) -> Void = { _ in }
+    retry: RetryPlan? = nil, archive: DeadLetterArchive? = nil, report: @escaping (ReplaySummary) -> Void = { _ in }
 ) throws -> ReplaySummary {
-    let test = Plan.test()
+    var test = Plan.test()
+    test.retry = retry ?? test.retry
     let context = MemberContext(
         plan: test, log: log, journal: Journal(test.logging), counters: Counters(name: "replay", role: .stage), control: control,
         clock: clock, instance: "i")

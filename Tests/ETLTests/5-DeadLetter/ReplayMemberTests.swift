@@ -310,6 +310,34 @@ import Testing
         #expect(try letters(in: "in", of: log).count == 100)
     }
 
+    /// A clock at whose first wait something happens.
+    private final class EventfulClock: Clock {
+        let event: Mutex<(@Sendable () -> Void)?>
+        init(_ event: @escaping @Sendable () -> Void) { self.event = Mutex(event) }
+        func nowMs() -> Int64 { SystemClock().nowMs() }
+        func wait(ms: Int64) {
+            let now = event.withLock { event in
+                defer { event = nil }
+                return event
+            }
+            now?()
+        }
+    }
+
+    /// A run whose transaction failed before anybody was asked to commit it doesn't count what another did meanwhile.
+    @Test func whatAnotherRunDidIsNotCounted() throws {
+        let faulty = FaultyLog()
+        let faults = [Fault(action: .sendOffsets, kind: .abortable, at: 1), Fault(action: .abort, kind: .abortable, at: 1)]
+        let log = try letterLog(faulty.make(faults))
+        defer { faulty.release() }
+        try put((0..<10).map { letter("k\($0)", "{}") }, in: "t.s.dlq", of: log)
+        let clock = EventfulClock { #expect((try? replay(replayPlan(), on: log))?.replayed == 10) }
+        let retry = RetryPlan(initialMs: 1000, maxMs: 1000, multiplier: 1, fullJitter: false)
+        #expect(try replay(replayPlan(), on: log, clock: clock, retry: retry).replayed == 0)
+        #expect(faulty.hits.load(ordering: .relaxed) == 2)
+        #expect(try letters(in: "in", of: log).count == 10)
+    }
+
     /// A clock that only waiting moves on.
     final class StepClock: Clock {
         let time = Mutex<Int64>(0)

@@ -140,6 +140,37 @@ import Testing
         try Self.check(log, fixture)
     }
 
+    /// A right that turns out to be missing with the first batch, or with the second while a third is being filled, ends the run; the
+    /// group stays behind Postgres, so that nothing is missing when somebody has granted it.
+    @Test(arguments: [1, 2], [PostgresPlan.Mode.append, .upsert])
+    func aMissingRightLosesNothing(batch: Int, mode: PostgresPlan.Mode) throws {
+        let fixture = try PostgresFixture()
+        let faulty = FaultyLog()
+        let (log, plan, stage, prepared) = try Self.prepare(faulty, [], fixture)
+        defer { faulty.release() }
+        var sink = prepared
+        (sink.mode, sink.keys, sink.batchRows, sink.batchMs) = (mode, mode == .upsert ? ["id"] : [], 20, 60_000)
+        try fixture.admin.execute(
+            """
+            CREATE TABLE granted (n int); INSERT INTO granted VALUES (\(batch == 1 ? 0 : 20)); \
+            CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.id > (SELECT n FROM granted) THEN
+            RAISE EXCEPTION 'no' USING ERRCODE = '42501'; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER f BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()
+            """)
+        try Self.write(0..<Self.records, to: log)
+        func run() throws {
+            let control = Control()
+            control.drain(to: [PartitionRange(partition: 0, first: 0, end: Int64(Self.records + 1))])
+            try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run()
+        }
+        #expect(#expect(throws: ETLError.self) { try run() }?.code == "postgres.permission")
+        let group = try log.committedOffsets(group: plan.group(of: stage), topic: "in")
+        #expect(group == [batch == 1 ? nil : 20])
+        try fixture.admin.execute("UPDATE granted SET n = 1000")
+        try run()
+        try Self.check(log, fixture)
+    }
+
     /// Nothing was begun, so there is nothing to complain of.
     @Test func aStopWhileItWaitsForPostgresAtTheStartIsNoFailure() throws {
         let fixture = try PostgresFixture()

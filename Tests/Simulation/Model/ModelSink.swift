@@ -19,15 +19,24 @@ struct ModelSink: RowSink, ~Copyable {
         }
     }
 
-    /// A COMMIT that was asked for.
+    /// A batch that was submitted.
     private final class Flight {
-        let transaction: Postgres.Transaction
-        let refused: [RefusedRow]
-        var isCommitted = false
+        enum State {
+            /// The server does it.
+            case asked
+            case committed
+            /// It has refused rows: `finish` does it all again without them.
+            case refused
+            case fenced
+        }
 
-        init(_ transaction: Postgres.Transaction, _ refused: [RefusedRow]) {
-            self.transaction = transaction
-            self.refused = refused
+        let offsets: [SinkOffset]
+        let rejected: [RejectedRecord]
+        var state = State.asked
+
+        init(_ offsets: [SinkOffset], _ rejected: [RejectedRecord]) {
+            self.offsets = offsets
+            self.rejected = rejected
         }
     }
 
@@ -110,62 +119,103 @@ struct ModelSink: RowSink, ~Copyable {
     }
 
     mutating func submit(offsets: [SinkOffset], rejected: [RejectedRecord]) throws(SinkError) {
-        try enter("begin, offsets \(offsets.map { "\($0.partition)@\($0.expected ?? -1)→\($0.next)" })")
         let session = try connected()
         swap(&filling, &submitted)
-        var refused: [RefusedRow] = []
-        for (number, record) in submitted.records.enumerated() where submitted.fates[number] == .refused {
-            let rejection = Rejection(code: "load.rejected", message: "a constraint")
-            refused.append(
-                RefusedRow(
-                    row: number,
-                    rejected: RejectedRecord(partition: record.partition, offset: record.offset, rejection: rejection)))
+        let flight = Flight(offsets, rejected)
+        let refusals = submitted.fates.contains(.refused)
+        guard try move(flight, rejected, session) else {
+            flight.state = .fenced
+            self.flight = flight
+            return
         }
-        switch world.postgres.begin(session, offsets, rejected + refused.map(\.rejected)) {
+        if refusals {
+            world.note(process.name, "Postgres refuses a row")
+            world.postgres.rollBack(session)
+            flight.state = .refused
+            self.flight = flight
+            return
+        }
+        try write(session)
+        process.isCommitting = true
+        defer { process.isCommitting = self.flight != nil }
+        try enter("commit")
+        guard let transaction = try connected().transaction else { throw service("the transaction is gone") }
+        self.flight = flight
+        world.scheduler.after(ms: world.scheduler.random.one(of: [0, 1, 5, 100])) { [world] in
+            guard session.isAlive, session.transaction === transaction else { return }
+            world.postgres.commit(session)
+            flight.state = .committed
+        }
+    }
+
+    /// Begins, and moves the offsets. False: another loader has.
+    private mutating func move(_ flight: Flight, _ rejected: [RejectedRecord], _ session: Postgres.Session) throws(SinkError) -> Bool {
+        try enter("begin, offsets \(flight.offsets.map { "\($0.partition)@\($0.expected ?? -1)→\($0.next)" })")
+        _ = try connected()
+        switch world.postgres.begin(session, flight.offsets, rejected) {
         case .broken: throw service("the connection was lost while waiting for another transaction")
         case .fenced:
             world.note(process.name, "Postgres: another loader has moved the offsets")
-            throw SinkError(.fenced, code: "postgres.fenced", "another loader has moved the offsets")
+            return false
         case .done: break
         }
         if !process.isAlive { throw Self.crashed }
+        return true
+    }
+
+    private mutating func write(_ session: Postgres.Session) throws(SinkError) {
         let numbers = submitted.records.map { firstNumber($0.value) ?? -1 }
-        try enter("copy \(numbers), rejected \(rejected.map(\.offset))")
+        try enter("copy \(numbers)")
         guard let transaction = try connected().transaction else { throw service("the transaction is gone") }
         transaction.rows = zip(submitted.records, submitted.fates).filter { $0.1 != .refused }.map { record, _ in
             Postgres.Row(partition: record.partition, offset: record.offset, number: firstNumber(record.value) ?? -1)
         }
-        process.isCommitting = true
-        defer { process.isCommitting = self.flight != nil }
-        try enter("commit")
-        _ = try connected()
-        let flight = Flight(transaction, refused)
-        self.flight = flight
-        world.scheduler.after(ms: world.scheduler.random.one(of: [0, 1, 5, 100])) { [world] in
-            guard session.isAlive, session.transaction === flight.transaction else { return }
-            world.postgres.commit(session)
-            flight.isCommitted = true
-        }
     }
 
-    var isAnswered: Bool { flight.map { $0.isCommitted || session?.isAlive != true } ?? true }
+    var isAnswered: Bool {
+        guard let flight, flight.state == .asked else { return true }
+        return session?.isAlive != true
+    }
 
     mutating func finish() throws(SinkError) -> [RefusedRow] {
         defer { process.isCommitting = false }
         let flight = flight
         self.flight = nil
         guard let flight, let session else { throw service("nothing was submitted") }
-        while process.isAlive, !flight.isCommitted, session.isAlive, !world.scheduler.isAborting {
-            world.scheduler.wait(untilMs: world.scheduler.nowMs + 1000, watching: true)
+        var refused: [RefusedRow] = []
+        switch flight.state {
+        case .fenced: throw SinkError(.fenced, code: "postgres.fenced", "another loader has moved the offsets")
+        case .refused:
+            refused = refusals()
+            guard try move(flight, flight.rejected + refused.map(\.rejected), session) else {
+                throw SinkError(.fenced, code: "postgres.fenced", "another loader has moved the offsets")
+            }
+            try write(session)
+            process.isCommitting = true
+            try enter("commit")
+            _ = try connected()
+            world.postgres.commit(session)
+        case .asked, .committed:
+            while process.isAlive, flight.state == .asked, session.isAlive, !world.scheduler.isAborting {
+                world.scheduler.wait(untilMs: world.scheduler.nowMs + 1000, watching: true)
+            }
+            try enter("hear what became of the commit")
+            guard flight.state == .committed else { throw service("the connection was lost in COMMIT") }
         }
-        try enter("hear what became of the commit")
-        guard flight.isCommitted else { throw service("the connection was lost in COMMIT") }
         if world.scheduler.random.chance(world.weather.unknownOutcome) {
             world.note(process.name, "Postgres: committed, but the answer is lost")
             world.postgres.end(session)
             throw service("the connection was lost in COMMIT")
         }
-        return flight.refused
+        return refused
+    }
+
+    private func refusals() -> [RefusedRow] {
+        submitted.records.enumerated().filter { submitted.fates[$0.offset] == .refused }.map { number, record in
+            let rejection = Rejection(code: "load.rejected", message: "a constraint")
+            return RefusedRow(
+                row: number, rejected: RejectedRecord(partition: record.partition, offset: record.offset, rejection: rejection))
+        }
     }
 
     func record(ofRow row: Int) -> LogRecord { submitted.records[row] }
