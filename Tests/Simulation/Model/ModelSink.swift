@@ -254,6 +254,11 @@ struct ModelSink: RowSink, ~Copyable {
             world.postgres.rollBack(session)
             throw SinkError(.conflict, code: "postgres.conflict", "serialization failure")
         }
+        if world.scheduler.random.chance(world.weather.sinkForbids), let session, session.isAlive {
+            world.note(process.name, "Postgres: \(what()): permission denied")
+            world.postgres.rollBack(session)
+            throw SinkError(.configuration, code: "sim.forbidden", "permission denied")
+        }
         if world.scheduler.random.chance(world.weather.sinkFails) {
             world.note(process.name, "Postgres: \(what()): the connection breaks")
             if let session { world.abandon(session, isCommitting: process.isCommitting) }

@@ -44,6 +44,8 @@ struct Weather {
     var unknownOutcome: Int
     var sinkFails: Int
     var sinkConflicts: Int
+    /// Postgres refuses a statement for good (a right was taken away): the process ends and is started again.
+    var sinkForbids: Int
     /// Of what a dead client had sent: the service does it later.
     var late: Int
     /// Faults end after so many steps; then everything must come to its end.
@@ -78,6 +80,7 @@ struct Weather {
         unknownOutcome = rate(&random, [20, 100])
         sinkFails = rate(&random, [10, 60])
         sinkConflicts = rate(&random, [10, 60])
+        sinkForbids = rate(&random, [3, 15])
         late = random.one(of: [0, 300, 700])
         faultSteps = random.one(of: [100, 300, 700, 1500])
         let replay = ReplayWeather(&random)
@@ -165,5 +168,6 @@ extension Weather {
         unknownOutcome = 0
         sinkFails = 0
         sinkConflicts = 0
+        sinkForbids = 0
     }
 }
