@@ -209,6 +209,8 @@ public final class KafkaConsumer: LogConsumer {
     }
 
     private func unassign(_ list: borrowing PartitionList, _ partitions: [Int32]) {
+        // librdkafka keeps a pause beyond the assignment: given again, the partitions would stand still.
+        try? resume(partitions)
         // An error here means that the assignment is gone already.
         if isCooperative {
             if let error = rd_kafka_incremental_unassign(client.handle, list.pointer) { rd_kafka_error_destroy(error) }

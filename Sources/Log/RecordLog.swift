@@ -35,7 +35,8 @@ public protocol LogConsumer: AnyObject {
     func commit(_ offsets: [PartitionOffset], wait: Bool) throws(LogError)
     /// The group's committed, stable offsets of these partitions; nil: none.
     func committed(_ partitions: [Int32]) throws(LogError) -> [Int64?]
-    /// Stops and restarts delivery; membership and the calls to poll go on. Only what was paused may be resumed.
+    /// Stops and restarts delivery; membership and the calls to poll go on. Only what was paused may be resumed. A pause ends with
+    /// the assignment.
     func pause(_ partitions: [Int32]) throws(LogError)
     func resume(_ partitions: [Int32]) throws(LogError)
     /// Leaves the group (calls `revoking` first, if partitions are assigned). The consumer can't be used again.

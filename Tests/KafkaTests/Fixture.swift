@@ -78,20 +78,29 @@ final class Listener: AssignmentListener {
     var start: (Int32, any LogConsumer) throws(LogError) -> StartPosition = { _, _ in .earliest }
     var onRevoking: ([Int32], any LogConsumer) -> Void = { _, _ in }
     var events: [String] = []
+    /// Partitions it has now, and has ever had.
+    var has: Set<Int32> = []
+    var had: Set<Int32> = []
 
     func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
         events.append("assigned \(partitions.sorted())")
         var starts: [StartPosition] = []
         for partition in partitions { starts.append(try start(partition, consumer)) }
+        has.formUnion(partitions)
+        had.formUnion(partitions)
         return starts
     }
 
     func revoking(_ partitions: [Int32], consumer: any LogConsumer) {
         events.append("revoking \(partitions.sorted())")
         onRevoking(partitions, consumer)
+        has.subtract(partitions)
     }
 
-    func lost(_ partitions: [Int32], consumer: any LogConsumer) { events.append("lost \(partitions.sorted())") }
+    func lost(_ partitions: [Int32], consumer: any LogConsumer) {
+        events.append("lost \(partitions.sorted())")
+        has.subtract(partitions)
+    }
 }
 
 struct TimedOut: Error, CustomStringConvertible {

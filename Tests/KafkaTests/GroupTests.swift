@@ -82,6 +82,36 @@ import TestServices
         producer.close()
     }
 
+    /// A partition that was paused when it went to another member isn't any more when it comes back.
+    @Test(arguments: ["range", "cooperative-sticky"])
+    func aPauseEndsWithTheAssignment(_ strategy: String) throws {
+        let log = try kafka(consumer: ["partition.assignment.strategy": strategy])
+        let topic = try newTopic(log, partitions: 2)
+        let producer = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: nil))
+        let first = try Member(log, topic: topic)
+        func poll(_ members: Member..., what: String, until done: () throws -> Bool) throws {
+            let deadline = Date().addingTimeInterval(60)
+            while try !done() {
+                for member in members { try member.poll() }
+                if Date() > deadline { throw TimedOut(description: "\(what): \(members.map(\.listener.events))") }
+            }
+        }
+        try producer.send((0..<20).map { Written(value: "\($0)", partition: Int32($0 % 2)) })
+        try poll(first, what: "first reads") { first.read.count == 20 }
+        try first.consumer.pause([0, 1])
+        let second = try Member(log, topic: topic)
+        try poll(first, second, what: "each has one") { first.listener.has.count == 1 && second.listener.has.count == 1 }
+        // Back to the first, whose pause of it was before.
+        second.consumer.close()
+        try poll(first, what: "first has both again") { first.listener.has.count == 2 }
+        try producer.send((0..<20).map { Written(value: "again \($0)", partition: Int32($0 % 2)) })
+        try poll(first, what: "first reads what came back") {
+            first.read.contains { $0.value?.hasPrefix("again") == true && second.listener.had.contains($0.partition) }
+        }
+        first.consumer.close()
+        producer.close()
+    }
+
     /// A consumer that didn't poll for too long loses its partitions, is told so, and joins again by itself.
     @Test func aMemberThatWasAwayTooLongIsToldAndJoinsAgain() throws {
         let said = Mutex<[String]>([])

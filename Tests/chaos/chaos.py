@@ -14,6 +14,7 @@ Exit status: 0 all right, 1 something lost, doubled, out of order or wrong, 3 a 
 import argparse
 import random
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -41,6 +42,7 @@ def arguments():
     parser.add_argument("--bin", type=Path, default=ROOT / ".build/release", help="where etl and etl-stage are")
     parser.add_argument("--faults-s", type=int, default=3600, help="longest time for the faults (3600)")
     parser.add_argument("--drain-s", type=int, default=300, help="longest time to drain after the last fault (300)")
+    parser.add_argument("--on-failure", metavar="COMMAND", help="run by a shell while everything is still there")
     parser.add_argument("--keep", action="store_true", help="keep the folder with data and logs")
     return parser.parse_args()
 
@@ -125,7 +127,9 @@ def main():
         right = report.judge(chaos.pipeline, chaos.topics)
         print(f"chaos: set up and faults {broken_s:.0f} s, drained and counted {time.monotonic() - began - broken_s:.0f} s more")
     except Exception as failure:  # whatever ends the test early is a failure of the test, and said in its own form
-        print(f"FAIL chaos: {failure}")
+        print(f"FAIL chaos: {failure}", flush=True)
+        if given.on_failure:
+            subprocess.run(given.on_failure, shell=True, check=False)
         if not isinstance(failure, Failure) or failure.__cause__:
             traceback.print_exc()
         if not hasattr(chaos, "services"):
