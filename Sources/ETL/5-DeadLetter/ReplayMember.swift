@@ -408,8 +408,8 @@ package final class ReplayMember {
             spans = letters.spans
         }
         committed = Dictionary(uniqueKeysWithValues: letters.spans.map { ($0.partition, $0.from) })
-        // A commit that nobody answered was made after all, if the group stands where it would have put it, or further, where another
-        // run has taken it since.
+        // A commit that nobody answered was made after all, if the group stands where it would have put it, or further, since
+        // another run went on from there.
         if isCommitAsked, !inTransaction.isEmpty, inTransaction.allSatisfy({ committed[$0.partition] ?? 0 >= $0.offset }) {
             summary.add(pending)
         }
