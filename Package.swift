@@ -72,7 +72,7 @@ let package = Package(
         .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "CELTests", dependencies: ["CEL", "JSON", "Bytes"], swiftSettings: swift),
         .testTarget(name: "LogTests", dependencies: ["Log", "Bytes"], swiftSettings: swift),
-        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
+        .testTarget(name: "KafkaTests", dependencies: ["Kafka", "CRdkafka", "Log", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Bytes", "TestServices"], swiftSettings: swift),
         .testTarget(name: "YAMLTests", dependencies: ["YAML"], swiftSettings: swift),
         .testTarget(name: "HTTPServerTests", dependencies: ["HTTPServer", "TestServices"], swiftSettings: swift),

@@ -37,7 +37,9 @@ static inline void etl_rebalance_cb(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_
                                     void *opaque) {
     struct etl_client *client = (struct etl_client *)opaque;
     if (client->closing || client->rebalance_count == 16) {
-        if (strcmp(rd_kafka_rebalance_protocol(rk), "COOPERATIVE") != 0) rd_kafka_assign(rk, NULL);
+        // NULL where the group is being taken down: the assignment goes with it.
+        const char *protocol = rd_kafka_rebalance_protocol(rk);
+        if (!protocol || strcmp(protocol, "COOPERATIVE") != 0) rd_kafka_assign(rk, NULL);
         else {
             rd_kafka_error_t *error = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? rd_kafka_incremental_assign(rk, partitions)
                                                                                   : rd_kafka_incremental_unassign(rk, partitions);
