@@ -44,7 +44,8 @@ package enum Metrics {
     static let batchSeconds = Metric(
         "etl_batch_seconds", .histogram, part, "Time to run the steps over a polled batch and hand its output to the client.")
     static let commitSeconds = Metric(
-        "etl_commit_seconds", .histogram, part, "Time to commit: a Kafka transaction, or a loader's batch in its database.")
+        "etl_commit_seconds", .histogram, part,
+        "Time to commit: a Kafka transaction; a loader's batch in its database, from handing it over to the answer.")
     static let phases = Metric(
         "etl_phase_seconds_total", .counter, part + ["phase"], "Time of the members' threads by phase: poll, process, send, commit."
     )
