@@ -373,9 +373,10 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
 
     package func assigned(_ partitions: [Int32], consumer: any LogConsumer) throws(LogError) -> [StartPosition] {
         context.emit(PartitionsChanged(stage: stage.name, topic: stage.from, change: .assigned, partitions: partitions))
-        // Postgres may be away, and a transaction isn't for a callback: whatever starts here, `resync` comes right after, before
-        // any record is loaded. Asking Postgres already now only spares it a seek.
+        // `resync` will give up what is buffered; what is on its way is most likely written, and is counted.
         do { try land() } catch { callbackFailure = callbackFailure ?? error }
+        // Postgres may be away: whatever starts here, `resync` comes right after, before any record is loaded. Asking Postgres
+        // already now only spares it a seek.
         resyncReason = resyncReason ?? "partitions were assigned"
         let rows: [SinkPosition] = (try? sink.positions(of: partitions)) ?? []
         return partitions.map { (partition: Int32) -> StartPosition in

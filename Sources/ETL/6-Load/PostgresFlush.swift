@@ -88,19 +88,16 @@ extension PostgresSink {
                 return []
             } catch let error as PostgresError where error.kind == .data && submitted.count > 0 {
                 rollBack(connection)
-                if error.sqlstate == "21000" { leaveOrderToServer() }
+                if error.sqlstate == "21000" {  // ON CONFLICT … can't touch a row twice: keys whose bytes differ are equal
+                    serverSorts = true
+                    keysInOrder = []
+                }
                 return try isolate(flight, first: error, statements, connection)
             }
         } catch {
             rollBack(connection)
             throw SinkError(any: error, doing: "Failed to load into table \(statements.table)")
         }
-    }
-
-    /// There are keys whose bytes differ and which the server finds equal.
-    private mutating func leaveOrderToServer() {
-        keysInOrder = []
-        isOrderServers = true
     }
 
     /// Waits for the answer to what was submitted, whatever it is, so that the connection can be used for something else.

@@ -26,8 +26,8 @@ public struct PostgresSink: ~Copyable, RowSink {
     var piece = CopyBuffer(capacity: 512 << 10)
     /// Upsert only: the key columns, by whose bytes rows are put in order here; none: the server does it.
     var keysInOrder: [Int] = []
-    /// Found out by trying.
-    var isOrderServers = false
+    /// Because it was seen to find keys equal whose bytes differ.
+    var serverSorts = false
 
     /// - Parameters:
     ///   - group: the stage's consumer group, under which offsets are kept.
@@ -67,7 +67,7 @@ public struct PostgresSink: ~Copyable, RowSink {
         do {
             try made.offsets.create(new)
             if let staging = made.createStaging { try new.execute(staging) }
-            keysInOrder = isOrderServers ? [] : found.exactKeys
+            keysInOrder = serverSorts ? [] : found.exactKeys
             // Rows that are put in order are sent when all are there.
             stream.isAllowed = keysInOrder.isEmpty ? try canStream(new) : false
         } catch { throw SinkError(error, doing: "Failed to prepare loading into table \(found.table)") }

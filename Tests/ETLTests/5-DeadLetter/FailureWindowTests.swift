@@ -26,15 +26,22 @@ import Testing
         #expect(failed.first { window.add($0) } == at)
     }
 
-    /// Against the definition, record by record; with and without forgetting, in order and (as a loader learns of refused rows)
-    /// each batch's failures in any order.
-    @Test func agreesWithCounting() {
+    /// Windows of any size and rate, for records of which a share fails.
+    private func atRandom(_ rounds: Int, _ body: (_ size: Int, _ rate: Double, _ share: Double, inout SplitMix, _ what: String) -> Void) {
         let seed = ProcessInfo.processInfo.environment["ETL_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...9_999_999)
         var generator = SplitMix(state: seed)
-        for _ in 0..<300 {
+        for _ in 0..<rounds {
             let size = Int.random(in: 1...40, using: &generator)
             let rate = Double(Int.random(in: 0...20, using: &generator)) / 20
             let share = Double.random(in: 0...1, using: &generator)
+            body(size, rate, share, &generator, "seed \(seed), rate \(rate), window \(size)")
+        }
+    }
+
+    /// Against the definition, record by record; with and without forgetting, in order and (as a loader learns of refused rows)
+    /// each batch's failures in any order.
+    @Test func agreesWithCounting() {
+        atRandom(300) { size, rate, share, generator, what in
             var window = window(rate, size)
             var fails: [Bool] = []
             var found = false, expected = false
@@ -49,7 +56,7 @@ import Testing
                     let last = fails[max(0, end + 1 - size)...end]
                     if Double(last.count { $0 }) > rate * Double(size) + 1e-9 { expected = true }
                 }
-                #expect(found == expected, "seed \(seed), rate \(rate), window \(size)")
+                #expect(found == expected, "\(what)")
                 if found != expected || found { break }
             }
         }
@@ -57,12 +64,7 @@ import Testing
 
     /// A loader hears of a batch's refused rows when it has rejected some of the next one already.
     @Test func agreesWithCountingWhereBatchesOverlap() {
-        let seed = ProcessInfo.processInfo.environment["ETL_TEST_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...9_999_999)
-        var generator = SplitMix(state: seed)
-        for _ in 0..<1000 {
-            let size = Int.random(in: 1...40, using: &generator)
-            let rate = Double(Int.random(in: 0...20, using: &generator)) / 20
-            let share = Double.random(in: 0...1, using: &generator)
+        atRandom(1000) { size, rate, share, generator, what in
             var window = window(rate, size)
             var fails: [Bool] = []
             var found = false
@@ -81,7 +83,7 @@ import Testing
             let expected = fails.indices.contains { end in
                 Double(fails[max(0, end + 1 - size)...end].count { $0 }) > rate * Double(size) + 1e-9
             }
-            #expect(found == expected, "seed \(seed), rate \(rate), window \(size)")
+            #expect(found == expected, "\(what)")
         }
     }
 
