@@ -133,6 +133,19 @@ import TestServices
         #expect(Date().timeIntervalSince(start) < 10, "\(what)")
     }
 
+    /// A broker hears of a new ACL a moment after the tool that made it has ended: what an answer gives once it doesn't speak of
+    /// `before`, the right that was missing.
+    private static func granted<T>(_ before: String, _ body: () throws -> T) throws -> T {
+        let deadline = Date().addingTimeInterval(20)
+        while true {
+            do {
+                return try body()
+            } catch let error as LogError where error.code == "log.denied" && error.message.contains(before) && Date() < deadline {
+                usleep(20_000)  // between two looks at the condition
+            }
+        }
+    }
+
     @Test func whoMayNothingIsToldWhatIsMissing() throws {
         let admin = try Self.log(.secured, Self.login("admin", "admin-secret"))
         let nobody = try Self.log(.secured, Self.login("nobody", "nobody-secret"))
@@ -160,7 +173,7 @@ import TestServices
             try broker.allow("etl", arguments[0], arguments[1], arguments[2], arguments[3])
         }
         try allow("--operation", "Describe", "--topic", topic)
-        let reader = try etl.makeReader(topic: topic)
+        let reader = try Self.granted("DESCRIBE topic") { try etl.makeReader(topic: topic) }
         Self.denied("read", "user etl may not READ topic \(topic)") { try reader.read(partition: 0, from: 0, to: 1) { _ in true } }
         Self.denied("group", "user etl may not READ group \(topic)") {
             let consumer = try etl.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: Listener()))
@@ -171,13 +184,16 @@ import TestServices
             _ = try etl.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
         }
         try allow("--operation", "Read", "--group", topic)
+        _ = try Self.granted("READ group") { try etl.committedOffsets(group: topic, topic: topic) }
         Self.denied("topic", "user etl may not READ topic \(topic)") {
             let consumer = try etl.makeConsumer(ConsumerOptions(topic: topic, group: topic, listener: Listener()))
             defer { consumer.close() }
             try consumer.read { _, _ in false }
         }
         try allow("--operation", "Write", "--transactional-id", topic)
-        let producer = try etl.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        let producer = try Self.granted("WRITE transactional id") {
+            try etl.makeProducer(ProducerOptions(topics: [topic], transactionalId: topic))
+        }
         defer { producer.close() }
         Self.denied("send", "user etl may not WRITE topic \(topic)") {
             try producer.begin()
@@ -194,7 +210,7 @@ import TestServices
         try broker.allow("etl", "--operation", "Describe", "--topic", topic)
         let inspection = try KafkaInspection(try Self.log(.secured, Self.login("etl", "etl-secret")))
         defer { inspection.close() }
-        #expect(try inspection.describe(topic, writing: false)?.partitions == 1)
+        #expect(try Self.granted("DESCRIBE topic") { try inspection.describe(topic, writing: false) }?.partitions == 1)
         Self.denied("read", "READ topic \(topic)") { try inspection.read(topic) }
         Self.denied("commit", "READ group \(topic)") { try inspection.commit(group: topic, topic: topic) }
         Self.denied("transact", "WRITE transactional id \(topic)") { try inspection.transact(topic) }

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// A real Kafka for tests: `scripts/kafka` of this package, or the script that ETL_KAFKA_SCRIPT names.
 public final class KafkaBroker: Sendable {
@@ -17,16 +16,11 @@ public final class KafkaBroker: Sendable {
     private static let sharedResult = Result { try forAll("", []) }
     private static let securedResult = Result { try forAll(".secured", ["--sasl", "--tls"]) }
     private static let mutualResult = Result { try forAll(".mutual", ["--mtls", "--tls-host", "broker.example"]) }
-    private static let started = Mutex<[KafkaBroker]>([])
 
     private static func forAll(_ name: String, _ arguments: [String]) throws -> KafkaBroker {
         removeLeftovers()
         let broker = try KafkaBroker(directory: "\(leftovers)\(getpid())\(name)", arguments: arguments)
-        let isFirst = started.withLock { brokers in
-            brokers.append(broker)
-            return brokers.count == 1
-        }
-        if isFirst { atexit { KafkaBroker.destroyShared() } }
+        ProcessEnd.add { broker.destroy() }
         return broker
     }
 
@@ -93,32 +87,9 @@ public final class KafkaBroker: Sendable {
     /// A topic name nobody else uses.
     public static func uniqueName(_ what: String) -> String { "\(what).\(UUID().uuidString.prefix(8).lowercased())" }
 
-    private static func script() throws -> String {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let own = root.appendingPathComponent("scripts/kafka").path
-        if FileManager.default.isExecutableFile(atPath: own) { return own }
-        if let named = ProcessInfo.processInfo.environment["ETL_KAFKA_SCRIPT"] { return named }
-        throw ServiceError("no Kafka for tests: there is no \(own), and ETL_KAFKA_SCRIPT names none")
-    }
-
     @discardableResult
-    private static func run(_ arguments: [String]) throws -> String {
-        // Not Foundation's Process: it waits until the broker, which inherits its socket, has ended too.
-        let path = "\(NSTemporaryDirectory())/etl-test-output.\(UUID().uuidString)"
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let words = [try script()] + arguments
-        let command = words.map { "'\($0.replacingOccurrences(of: "'", with: "'\\''"))'" }.joined(separator: " ")
-        let status = system("\(command) >\(path) 2>&1 </dev/null")
-        let output = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        guard status == 0 else {
-            throw ServiceError("'kafka \(arguments.joined(separator: " "))' ended with status \(status): \(output)")
-        }
-        return output
-    }
-
-    private static func destroyShared() {
-        for broker in started.withLock({ $0 }) { broker.destroy() }
+    private static func run(_ words: [String]) throws -> String {
+        try ServiceScript("kafka", variable: "ETL_KAFKA_SCRIPT").run(words)
     }
 
     /// Brokers of test processes that were killed.
@@ -131,10 +102,4 @@ public final class KafkaBroker: Sendable {
             _ = try? run(["destroy", "\(folder)/\(name)"])
         }
     }
-}
-
-/// A service that tests need can't be had.
-public struct ServiceError: Error, CustomStringConvertible {
-    public let description: String
-    public init(_ description: String) { self.description = description }
 }

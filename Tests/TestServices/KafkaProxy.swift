@@ -97,8 +97,7 @@ public final class KafkaProxy: Sendable {
                 if count <= 0 { return }
                 let answered = unanswered.prefix(answers.add(buffer[..<count]).count)
                 unanswered.removeFirst(answered.count)
-                // x
-            if heldUntil == nil, let slow = state.withLock({ $0.slowKey }), answered.contains(slow) {
+                if heldUntil == nil, let slow = state.withLock({ $0.slowKey }), answered.contains(slow) {
                     heldUntil = .now + .milliseconds(500)
                 }
                 if heldUntil != nil { held += buffer[..<count] } else { Relay.send(buffer[..<count], to: client) }

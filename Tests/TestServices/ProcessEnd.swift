@@ -1,0 +1,24 @@
+import Glibc
+import Synchronization
+
+/// What remains to be done when the test process ends, e.g. to stop the servers that its tests shared.
+///
+/// The process then ends by `_exit`, as the commands do: tests whose brokers are away leave threads of librdkafka behind, and
+/// `exit` would clean up (OpenSSL's memory, for one) what they use.
+enum ProcessEnd {
+    private static let works = Mutex<[@Sendable () -> Void]>([])
+
+    static func add(_ work: @escaping @Sendable () -> Void) {
+        let isFirst = works.withLock { works in
+            works.append(work)
+            return works.count == 1
+        }
+        guard isFirst else { return }
+        on_exit(
+            { status, _ in
+                for work in ProcessEnd.works.withLock({ $0 }) { work() }
+                fflush(nil)
+                _exit(status)
+            }, nil)
+    }
+}
