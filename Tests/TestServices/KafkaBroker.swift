@@ -6,16 +6,21 @@ public final class KafkaBroker: Sendable {
     public let directory: String
 
     /// One broker for the whole test process, started by whoever asks first and destroyed when the process ends.
-    public static func shared() throws -> KafkaBroker { try sharedResult.get() }
+    public static func shared() throws -> KafkaBroker { try of(sharedResult) }
 
     /// One that wants TLS and a login, and has ACLs: users admin, etl and nobody, as scripts/kafka says.
-    public static func secured() throws -> KafkaBroker { try securedResult.get() }
+    public static func secured() throws -> KafkaBroker { try of(securedResult) }
     /// One that wants a client certificate, and whose own is for the host broker.example.
-    public static func mutual() throws -> KafkaBroker { try mutualResult.get() }
+    public static func mutual() throws -> KafkaBroker { try of(mutualResult) }
 
     private static let sharedResult = Result { try forAll("", []) }
     private static let securedResult = Result { try forAll(".secured", ["--sasl", "--tls"]) }
     private static let mutualResult = Result { try forAll(".mutual", ["--mtls", "--tls-host", "broker.example"]) }
+
+    private static func of(_ result: Result<KafkaBroker, any Error>) throws -> KafkaBroker {
+        ProcessEnd.comeFirst()
+        return try result.get()
+    }
 
     private static func forAll(_ name: String, _ arguments: [String]) throws -> KafkaBroker {
         removeLeftovers()

@@ -9,11 +9,13 @@ enum ProcessEnd {
     private static let works = Mutex<[@Sendable () -> Void]>([])
 
     static func add(_ work: @escaping @Sendable () -> Void) {
-        let isFirst = works.withLock { works in
-            works.append(work)
-            return works.count == 1
-        }
-        guard isFirst else { return }
+        works.withLock { $0.append(work) }
+        comeFirst()
+    }
+
+    /// `exit` begins with what was registered last. librdkafka registers its own when the process makes its first client, so this
+    /// is called whenever a test asks for a broker.
+    static func comeFirst() {
         on_exit(
             { status, _ in
                 for work in ProcessEnd.works.withLock({ $0 }) { work() }
