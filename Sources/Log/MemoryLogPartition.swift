@@ -67,7 +67,8 @@ final class MemorySegment: @unchecked Sendable {
 /// One partition. Everything with the log's monitor entered.
 final class MemoryPartition {
     private static let firstSegmentBytes = 16 << 10
-    private static let segmentBytes = 1 << 20
+    /// A partition holds up to two segments that are in part unused, which no bound counts.
+    private static let segmentBytes = 256 << 10
 
     /// An open transaction's part in this partition.
     struct OpenTransaction {

@@ -52,10 +52,13 @@ package struct MemberContext {
     /// For clients, whose calls shall not wait for brokers when the process is to end.
     package var isStopping: @Sendable () -> Bool { { [control] in control.shouldStop } }
 
-    /// Of the budget, three eighths are for records fetched ahead, an eighth for records not sent yet; the rest is for what the
-    /// client keeps around them, batches and lookups.
+    /// Of the budget, three eighths are for records fetched ahead, an eighth for records not sent yet, two for the batch a loader
+    /// fills and the one on its way; the rest is for what the client keeps around them and for lookups.
     package var consumerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members * 3 / 8 }
     package var producerBytes: Int { max(plan.memoryMB << 20, 64 << 20) / members / 8 }
+    /// Of one batch of rows. So small that the in-memory log, where each topic has its share of half the budget, isn't full before
+    /// the batch is: the loader would sit out `batch_ms`, and all before it would wait. More than 16 MB make no batch faster.
+    package var batchBytes: Int { min((plan.memoryMB << 20) / members / 8, 16 << 20) }
 }
 
 /// Time, so that tests can make their own.

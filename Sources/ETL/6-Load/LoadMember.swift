@@ -146,13 +146,11 @@ package final class LoadMember<Sink: RowSink & ~Copyable>: AssignmentListener {
     private var hasBatch: Bool { sink.rows > 0 || !filling.rejected.isEmpty }
     private var isDue: Bool {
         guard let since = filling.sinceMs else { return false }
-        return sink.rows + filling.rejected.count >= plan.batchRows || sink.bytes + filling.rejectedBytes >= Self.batchBytesMax
+        return sink.rows + filling.rejected.count >= plan.batchRows || sink.bytes + filling.rejectedBytes >= context.batchBytes
             || context.clock.nowMs() - since >= Int64(plan.batchMs)
     }
     /// No answer for so long that it is worth waiting for, or for what is wrong.
     private var isOverdue: Bool { context.clock.nowMs() - flying.submittedMs >= min(Int64(plan.batchMs), 1000) }
-    /// Of one batch; there may be two.
-    private static var batchBytesMax: Int { 16 << 20 }
     /// A poll's records are all appended before the buffer is looked at; small enough for large records not to pile up.
     private var pollRecordsMax: Int { Swift.max(1, Swift.min(2000, plan.batchRows - sink.rows)) }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import Log
 import Postgres
 import Synchronization
@@ -138,6 +139,51 @@ import Testing
         try LoadMember(context: .test(plan, log, control), stage: stage, sink: sink).run()
         #expect(polls.withLock { $0 } > 3)
         try Self.check(log, fixture)
+    }
+
+    /// A loader that waited for more rows than the in-memory log has room for would wait for nothing, and all before it with it.
+    @Test(arguments: [1, 4]) func aBatchIsFullBeforeTheLogIs(otherMembers: Int) throws {
+        let fixture = try PostgresFixture()
+        try fixture.admin.execute("CREATE TABLE t (id bigint PRIMARY KEY, note text)")
+        var sink = fixture.plan()
+        (sink.batchRows, sink.batchMs) = (1_000_000, 600_000)
+        let stage = StagePlan(
+            name: "l", from: "in", threads: 1, delivery: .exactlyOnce, steps: [], ending: .postgres(sink), position: place(1))
+        var plan = Plan.test(stages: [stage])
+        plan.memoryMB = 16
+        let log = MemoryLog(memoryBytes: plan.memoryMB << 19)
+        let others = (1...otherMembers).map { "other\($0)" }
+        _ = try log.create(topics: (["in", "t.l.dlq"] + others).map { NewTopic(name: $0, partitions: 1) })
+        try log.declare(group: plan.group(of: stage), topic: "in")
+        for other in others { try log.declare(group: other, topic: other) }
+        let (rounds, round) = (24, 1000)
+        Foundation.Thread.detachNewThread {
+            do {
+                let producer = try log.makeProducer(ProducerOptions(topics: ["in"], transactionalId: nil))
+                let note = String(repeating: "n", count: 1000)
+                for start in stride(from: 0, to: rounds * round, by: round) {
+                    var batch = OutputBatch()
+                    for n in start..<start + round {
+                        batch.append(
+                            OutputRecord(
+                                key: batch.arena.copy("\(n)"), value: batch.arena.copy("{\"id\":\(n),\"note\":\"\(note)\"}"),
+                                headers: UnsafeBufferPointer(start: nil, count: 0), topic: 0, partition: 0))
+                    }
+                    try producer.send(batch)
+                }
+                producer.close()
+            } catch { Issue.record(error) }
+        }
+        let control = Control()
+        control.drain(to: [PartitionRange(partition: 0, first: 0, end: Int64(rounds * round))])
+        let context = MemberContext(
+            plan: plan, log: log, journal: Journal(plan.logging), counters: Counters(name: "l", role: .stage), control: control,
+            instance: "i", members: 1 + otherMembers)
+        let isOver = DispatchSemaphore(value: 0)
+        Foundation.Thread.detachNewThread { if isOver.wait(timeout: .now() + 60) == .timedOut { control.requestStop() } }
+        try LoadMember(context: context, stage: stage, sink: sink).run()
+        isOver.signal()
+        #expect(try fixture.column("SELECT count(*) FROM t") == ["\(rounds * round)"])
     }
 
     /// A right that turns out to be missing with the first batch, or with the second while a third is being filled, ends the run; the
