@@ -22,7 +22,7 @@ import Testing
         var writer = ExpressionWriter(random: Random(seed()))
         let end = Date().addingTimeInterval(Self.seconds)
         var (compiled, values) = (0, 0)
-        while Date() < end {
+        while Date() < end || compiled <= 100 || values <= 50 {
             let source = writer.expression(depth: 1 + writer.random.below(6))
             let outcome = FuzzFrame.run(source, strict: writer.random.below(2) == 0, checked: writer.random.below(2) == 0)
             if outcome != .refused { compiled += 1 }

@@ -6,7 +6,7 @@ import Testing
 @Suite struct EvalTests {
     private func run(_ words: [String], input: String = "") throws -> (status: Int32, output: String, errors: String) {
         let process = try CommandProcess(.etl, ["eval"] + words, input: input)
-        let status = try process.wait(seconds: 30)
+        let status = try process.wait(seconds: 120)
         return (status, process.output, process.errors)
     }
 

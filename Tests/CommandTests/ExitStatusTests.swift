@@ -29,7 +29,7 @@ import Testing
             try text.write(toFile: path, atomically: true, encoding: .utf8)
         }
         let process = try CommandProcess(program, words, directory: folder, inputFile: input)
-        let status = try process.wait(seconds: 30)
+        let status = try process.wait(seconds: 120)
         return (status, process.output, process.errors)
     }
 

@@ -4,7 +4,7 @@ import TestServices
 import Testing
 
 /// A topology's `http:` as a process has it: TLS that is TLS, a token that is asked for, and what can't be listened with or on.
-@Suite(.timeLimit(.minutes(2))) struct HTTPListenTests {
+@Suite(.timeLimit(.minutes(10))) struct HTTPListenTests {
     static let token = "sesame-sesame-sesame"
     let folder = "\(NSTemporaryDirectory())/etl-listen.\(UUID().uuidString)"
 

@@ -6,7 +6,7 @@ import TestServices
 import Testing
 
 /// A real server, asked by curl and by a socket that does what no client should.
-@Suite(.timeLimit(.minutes(1))) struct ServerTests {
+@Suite(.timeLimit(.minutes(10))) struct ServerTests {
     private func server(_ change: (inout HTTPServer.Options) -> Void = { _ in }) throws -> HTTPServer {
         var options = HTTPServer.Options(host: "127.0.0.1", port: 0)
         change(&options)

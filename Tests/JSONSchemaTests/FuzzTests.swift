@@ -125,7 +125,7 @@ private struct Generator {
         var generator = Generator(random: .seeded())
         let end = ContinuousClock.now + Self.time(4)
         var compiled = 0
-        while ContinuousClock.now < end {
+        while ContinuousClock.now < end || compiled <= 100 {
             let text = generator.schema()
             guard let schema = try? compile(text),
                 let negated = try? compile(

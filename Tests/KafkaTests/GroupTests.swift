@@ -159,7 +159,7 @@ import TestServices
     @Test func aCommitThatNobodyAnswersComesBackAndIsntOvertaken() throws {
         let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-commit.\(UUID().uuidString.prefix(8))")
         defer { broker.destroy() }
-        let log = try KafkaLog(bootstrapServers: broker.bootstrap)
+        let log = try KafkaLog(bootstrapServers: broker.bootstrap, consumerProperties: ["session.timeout.ms": "300000"])
         let topic = try newTopic(log)
         let feed = try log.makeProducer(ProducerOptions(topics: [topic], transactionalId: nil))
         try feed.send("1", "2", "3")

@@ -24,7 +24,7 @@ import TestServices
         }
     }
 
-    private static func log(_ broker: Broker, _ properties: [String: String], timeoutMs: Int64 = 2000) throws -> KafkaLog {
+    private static func log(_ broker: Broker, _ properties: [String: String], timeoutMs: Int64 = 5000) throws -> KafkaLog {
         let cluster =
             switch broker {
             case .plain: try KafkaBroker.shared()
@@ -92,7 +92,7 @@ import TestServices
         #expect(error?.code == row.code, "\(String(describing: error))")
         for word in row.words { #expect(error?.message.contains(word) == true, "\(word): \(error?.message ?? "")") }
         for secret in Self.secrets { #expect(error?.message.contains(secret) == false) }
-        #expect(Date().timeIntervalSince(start) < 15, "librdkafka would try for ever")
+        #expect(Date().timeIntervalSince(start) < 30, "librdkafka would try for ever")
     }
 
     /// Otherwise a host name that is a slip away passes for a wrong CA, as in librdkafka's own words.
@@ -130,7 +130,7 @@ import TestServices
         #expect(error?.code == "log.denied", "\(what): \(String(describing: error))")
         #expect(error?.message.contains(word) == true, "\(what): \(error?.message ?? "")")
         #expect(error?.message.contains("kafka-acls.sh --add --allow-principal User:") == true, "\(what): \(error?.message ?? "")")
-        #expect(Date().timeIntervalSince(start) < 10, "\(what)")
+        #expect(Date().timeIntervalSince(start) < 30, "\(what)")
     }
 
     /// A broker hears of a new ACL a moment after the tool that made it has ended: what an answer gives once it doesn't speak of

@@ -97,7 +97,7 @@ import TestServices
         let feed = try log.makeProducer(ProducerOptions(topics: [input], transactionalId: nil))
         try feed.send("1")
         try feed.flush(timeoutMs: 10_000)
-        let options = ProducerOptions(topics: [output], transactionalId: output, transactionTimeoutMs: 3000)
+        let options = ProducerOptions(topics: [output], transactionalId: output, transactionTimeoutMs: 10_000)
         let producer = try log.makeProducer(options)
         let consumer = try log.makeConsumer(ConsumerOptions(topic: input, group: output, listener: Listener()))
         _ = try consumer.read(count: 1)
@@ -105,7 +105,7 @@ import TestServices
         try producer.begin()
         try producer.send("a")
         try producer.sendOffsets([PartitionOffset(partition: 0, offset: 1)], of: consumer)
-        // Nobody ends it: the broker aborts it after 3 s. Until then there is no stable answer.
+        // Nobody ends it: the broker aborts it after 10 s. Until then there is no stable answer.
         #expect(try log.committedOffsets(group: output, topic: input) == [0])
         let error = logError { try producer.commit() }
         #expect(error?.kind == .fenced || error?.kind == .fatal || error?.kind == .abortable, "\(String(describing: error))")

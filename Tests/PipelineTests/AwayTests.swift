@@ -68,6 +68,7 @@ import Testing
         try server.stop()
         try pipeline.send(numbers(5000..<9000), to: "in")
         try pipeline.wait("the circuit opens: \(loader.errors)") { curl("\(http)/health/ready").status == 503 }
+        try pipeline.wait("it is told: \(loader.errors)") { count("circuit.opened", loader) >= 1 }
         let opened = count("circuit.opened", loader)
         #expect(opened == 1)
         try pipeline.send(numbers(9000..<10_000), to: "in")

@@ -122,7 +122,7 @@ import Testing
         #expect(!connection.isAlive)
         #expect(failure { try connection.execute("SELECT 1") }?.kind == .service)
 
-        let slow = try Connection(url: server.url(), applicationName: "x", answerTimeoutMs: 50)
+        let slow = try Connection(url: server.url(), applicationName: "x", answerTimeoutMs: 1000)
         #expect(failure { try slow.execute("SELECT pg_sleep(10)") }?.sqlstate == "57014")
         #expect(slow.isAlive)
     }

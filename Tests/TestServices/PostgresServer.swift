@@ -23,8 +23,11 @@ public final class PostgresServer: Sendable {
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o755])
-        port = Self.freePort()
-        try script.run(["start", folder, "\(port)", method] + (host.map { [$0] } ?? []))
+        let output = try script.run(["start", folder, "0", method] + (host.map { [$0] } ?? []))
+        guard let line = output.split(separator: "\n").first(where: { $0.hasPrefix("port=") }),
+            let found = Int(line.dropFirst("port=".count))
+        else { throw ServiceError("'postgres start' didn't print port=: \(output)") }
+        port = found
         if stopsAtExit { ProcessEnd.add { [self] in remove() } }
     }
 
@@ -50,10 +53,4 @@ public final class PostgresServer: Sendable {
     }
 
     private func run(_ verb: String) throws { try script.run([verb, folder]) }
-
-    private static func freePort() -> Int {
-        let (listener, port) = Relay.listener()
-        close(listener)
-        return port
-    }
 }

@@ -18,7 +18,7 @@ class Failure(Exception):
     """The test can't go on."""
 
 
-def script(*arguments, timeout=150, check=True):
+def script(*arguments, timeout=300, check=True):
     """Runs one of scripts/; gives the NAME=value lines it printed."""
     command = [str(ROOT / "scripts" / arguments[0]), *map(str, arguments[1:])]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=timeout)

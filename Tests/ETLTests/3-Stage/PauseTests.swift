@@ -8,7 +8,7 @@ import Testing
 
 /// Partitions that pause for their failures, and services that are away: if these fail, records are lost, doubled or skipped, or a
 /// topic is drained into its dead letters.
-@Suite(.timeLimit(.minutes(2))) struct PauseTests {
+@Suite(.timeLimit(.minutes(10))) struct PauseTests {
     /// One topic in memory, one stage, what its members share.
     final class Fixture {
         let stage: StagePlan

@@ -7,7 +7,7 @@ import Testing
 @testable import ETL
 
 /// If these fail, a stage loses records, writes them twice, or mixes up the order of a key.
-@Suite(.timeLimit(.minutes(1))) struct StageMemberTests {
+@Suite(.timeLimit(.minutes(10))) struct StageMemberTests {
     static let partitions: Int32 = 3
     static let rounds = 12
     static let recordsInRound = 30

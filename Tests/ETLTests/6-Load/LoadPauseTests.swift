@@ -9,7 +9,7 @@ import Testing
 
 /// A loader whose database is away or whose rows are refused too often: if these fail, rows are lost or doubled, a service error
 /// becomes a dead letter, or a topic is drained into its dead letters.
-@Suite(.timeLimit(.minutes(2))) struct LoadPauseTests {
+@Suite(.timeLimit(.minutes(10))) struct LoadPauseTests {
     struct Loader {
         let fixture: PostgresFixture
         let faulty = FaultyLog()

@@ -117,8 +117,10 @@ import Testing
     /// Where a statement may not take as long as filling a batch may, rows wait for `flush`.
     @Test func aShortStatementTimeoutKeepsRowsBack() throws {
         let fixture = try Self.fixture()
-        let short = fixture.server.url() + "?options=-csearch_path%3D\(fixture.schema)%20-cstatement_timeout%3D1500"
-        var sink = try fixture.sink(fixture.plan(url: short))
+        let short = fixture.server.url() + "?options=-csearch_path%3D\(fixture.schema)%20-cstatement_timeout%3D60000"
+        var plan = fixture.plan(url: short)
+        plan.batchMs = 20_000
+        var sink = try fixture.sink(plan)
         let before = sink.statementsSent
         sink.append(Self.values(0..<4000))
         #expect(sink.statementsSent == before)
