@@ -4,7 +4,7 @@ public import Log
 /// Reads one topic by partition and offset, outside any group. One thread at a time.
 public final class KafkaReader: LogReader {
     private let client: Client
-    private let topic: String
+    public let topic: String
     private var object: OpaquePointer?
     private var batch = ConsumedBatch(capacity: 1000)
 
@@ -23,8 +23,8 @@ public final class KafkaReader: LogReader {
 
     deinit { if let object { rd_kafka_topic_destroy(object) } }
 
-    public func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) {
-        if from >= to { return }
+    public func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) -> Int64 {
+        if from >= to { return from }
         let what = "reading topic \(topic), partition \(partition) from offset \(from)"
         guard let object, let queue = rd_kafka_queue_new(client.handle) else {
             throw LogError(.fatal, code: "log.closed", "\(what): the reader was closed")
@@ -45,10 +45,10 @@ public final class KafkaReader: LogReader {
             batch.fill(queue, limit: 1000, timeoutMs: 0)
             batch.convert()
             for record in batch.records where record.offset >= from {
-                if record.offset >= to || !body(record) { return }
-                if record.offset == to - 1 { return }
+                if record.offset >= to || !body(record) { return record.offset }
+                if record.offset == to - 1 { return to }
             }
-            if batch.ends.count > 0 { return }
+            if let end = batch.ends.last { return end.offset }
             if batch.records.count > 0 { idle = Deadline(30_000) }
             try throwError(what)
             while rd_kafka_poll(client.handle, 0) > 0 {}

@@ -2,29 +2,31 @@
 final class MemoryLogReader: LogReader {
     private static let batchRecords = 512
     private let log: MemoryLog
-    private let topic: MemoryTopic
+    private let source: MemoryTopic
     private let records: UnsafeMutablePointer<LogRecord>
     private var holds: [MemorySegment] = []
 
     init(log: MemoryLog, topic: MemoryTopic) {
         self.log = log
-        self.topic = topic
+        source = topic
         records = .allocate(capacity: Self.batchRecords)
     }
 
     deinit { records.deallocate() }
 
-    func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) {
-        guard topic.partitions.indices.contains(Int(partition)) else {
-            throw LogError(.configuration, code: "log.partition_missing", "Topic '\(topic.name)' has no partition \(partition)")
+    var topic: String { source.name }
+
+    func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) -> Int64 {
+        guard source.partitions.indices.contains(Int(partition)) else {
+            throw LogError(.configuration, code: "log.partition_missing", "Topic '\(topic)' has no partition \(partition)")
         }
         defer { holds.removeAll() }
         var position = from
         while true {
             holds.removeAll(keepingCapacity: true)
-            let count = try batch(topic.partitions[Int(partition)], &position, to)
-            if count == 0 { return }
-            for index in 0..<count where !body(records[index]) { return }
+            let count = try batch(source.partitions[Int(partition)], &position, to)
+            if count == 0 { return position }
+            for index in 0..<count where !body(records[index]) { return records[index].offset }
         }
     }
 
@@ -34,7 +36,7 @@ final class MemoryLogReader: LogReader {
         try log.checkRunning()
         log.expireTransactions()
         guard position >= partition.first, position <= partition.next else {
-            throw .outOfRange(topic.name, partition, position)
+            throw .outOfRange(topic, partition, position)
         }
         var byteLimit = Int.max
         return partition.read(

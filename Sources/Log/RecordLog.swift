@@ -120,8 +120,37 @@ extension LogProducer {
 
 /// Reads one topic by partition and offset, read committed, outside any group.
 public protocol LogReader: AnyObject {
-    /// Gives `body` every record of the partition with `from` <= offset < `to`, in order; ends at the committed end.
+    var topic: String { get }
+    /// Gives `body` every record of the partition with `from` <= offset < `to`, in order; ends at the committed end there is now.
     /// `body` returns false to stop. Spans are valid during the call only.
-    func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError)
+    /// - Returns: what comes next. Less than `to` where `body` stopped, or where the log shows no more: a partition's new leader may
+    ///   lag behind the end that its last one told.
+    @discardableResult
+    func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) -> Int64
     func close()
+}
+
+extension LogReader {
+    /// `read`, for who knows where the partition ends and goes on from there: throws `log.busy` (retriable) where it can't be read
+    /// up to `to`. What `body` was given until then is a part.
+    public func readAll(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) {
+        var isStopped = false
+        let next = try read(partition: partition, from: from, to: to) { record in
+            isStopped = !body(record)
+            return !isStopped
+        }
+        guard isStopped || next >= to else {
+            throw .notShown(topic: topic, partition, shown: next, known: to)
+        }
+    }
+}
+
+extension LogError {
+    /// A partition that can be read up to `shown` for now, though it is known to have ended at `known`. It passes.
+    public static func notShown(topic: String, _ partition: Int32, shown: Int64, known: Int64) -> LogError {
+        LogError(
+            .retriable, code: "log.busy",
+            "topic \(topic), partition \(partition): its leader shows records up to offset \(shown), but it has ended at \(known) "
+                + "already")
+    }
 }

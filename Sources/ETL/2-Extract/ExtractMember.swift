@@ -256,7 +256,7 @@ package final class ExtractMember {
         var stored: [CSVCheckpoint] = []
         var failure: CSVError?
         for range in try settledCheckpoints() {
-            try reader.read(partition: range.partition, from: range.first, to: range.end) { record in
+            try reader.readAll(partition: range.partition, from: range.first, to: range.end) { record in
                 guard record.key.starts(with: prefix), record.value.baseAddress != nil else { return true }
                 do throws(CSVError) { stored.append(try CSVCheckpoint.parse(record.value)) } catch { failure = error }
                 return failure == nil

@@ -116,7 +116,7 @@ package struct PendingLetters: Sendable {
         defer { reader.close() }
         var goesOn = true
         for span in spans where span.from < span.to && goesOn {
-            try reader.read(partition: span.partition, from: span.from, to: span.to) { record in
+            try reader.readAll(partition: span.partition, from: span.from, to: span.to) { record in
                 goesOn = body(record)
                 return goesOn
             }
@@ -152,7 +152,8 @@ struct LetterChunk: ~Copyable {
         arena.reset()
         var bytes = 0
         next = span.to
-        try reader.read(partition: span.partition, from: from, to: span.to) { record in
+        // Less than is known to be there would be passed unread.
+        try reader.readAll(partition: span.partition, from: from, to: span.to) { record in
             if records.count == most || (bytes > 8 << 20) {
                 next = record.offset
                 return false

@@ -161,25 +161,16 @@ extension LoadMember where Sink: ~Copyable {
         defer { reader.close() }
         defer { flying.letters.reset() }
         var found = 0
-        // A second time, since a partition's new leader may not have shown all of it yet.
-        for _ in 1...2 where found < wanted.count {
-            flying.letters.reset()
-            found = 0
-            try reader.read(partition: partition, from: first, to: last + 1) { record in
-                guard let failure = wanted[record.offset] else { return true }
-                writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &flying.letters)
-                found += 1
-                return true
-            }
-            let range = try context.log.offsets(topic: stage.from).first { $0.partition == partition }
-            // Not for ever: the topic may have been made anew.
-            if found < wanted.count, let range, range.end <= last, lettersNotShown < 8 {
-                lettersNotShown += 1
-                throw LogError(
-                    .retriable, code: "log.busy",
-                    "topic \(stage.from), partition \(partition): its leader shows records up to offset \(range.end), "
-                        + "but rejected ones up to \(last) are known")
-            }
+        let shown = try reader.read(partition: partition, from: first, to: last + 1) { record in
+            guard let failure = wanted[record.offset] else { return true }
+            writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &flying.letters)
+            found += 1
+            return true
+        }
+        // Not for ever: the topic may have been made anew, and be shorter.
+        if shown <= last, lettersNotShown < 8 {
+            lettersNotShown += 1
+            throw LogError.notShown(topic: stage.from, partition, shown: shown, known: last + 1)
         }
         lettersNotShown = 0
         guard found == wanted.count else {

@@ -126,11 +126,11 @@ final class ResumeWatch {
         guard let end = try log.writtenOffsets(topic: plan.controlTopic).first?.end else { return next }
         guard let from = next, from < end else { return end }
         if reader == nil { reader = try log.makeReader(topic: plan.controlTopic) }
-        try reader?.read(partition: 0, from: from, to: end) { record in
+        // What isn't shown yet is asked for at the next look.
+        return try reader?.read(partition: 0, from: from, to: end) { record in
             if let request = ResumeRequest.parse(String(decoding: record.key, as: UTF8.self)) { obey(request, parts) }
             return true
         }
-        return end
     }
 
     private func obey(_ request: (stage: String, partition: Int32?), _ parts: [Run.Part]) {

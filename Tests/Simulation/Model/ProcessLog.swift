@@ -67,7 +67,7 @@ final class ProcessReader: LogReader {
     private let world: World
     private let process: Process
     private let inner: any LogReader
-    private let topic: String
+    let topic: String
 
     init(_ world: World, _ process: Process, _ inner: any LogReader, _ topic: String) {
         self.world = world
@@ -76,9 +76,14 @@ final class ProcessReader: LogReader {
         self.topic = topic
     }
 
-    func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) {
+    func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) -> Int64 {
         try world.enter(process, .read, "\(topic) \(partition)@\(from)–\(to)")
-        try inner.read(partition: partition, from: from, to: to, body)
+        var shown = to
+        if from < to, world.scheduler.random.chance(world.weather.lagging) {
+            shown = from + Int64(world.scheduler.random.below(Int(to - from)))
+            world.note(process.name, "the leader shows no more than up to \(shown)")
+        }
+        return try inner.read(partition: partition, from: from, to: shown, body)
     }
 
     func close() { inner.close() }

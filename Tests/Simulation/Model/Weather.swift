@@ -46,6 +46,8 @@ struct Weather {
     var sinkConflicts: Int
     /// Postgres refuses a statement for good (a right was taken away): the process ends and is started again.
     var sinkForbids: Int
+    /// A partition's new leader shows less than its last one has told.
+    var lagging: Int
     /// Of what a dead client had sent: the service does it later.
     var late: Int
     /// Faults end after so many steps; then everything must come to its end.
@@ -81,6 +83,7 @@ struct Weather {
         sinkFails = rate(&random, [10, 60])
         sinkConflicts = rate(&random, [10, 60])
         sinkForbids = rate(&random, [3, 15])
+        lagging = rate(&random, [30, 200])
         late = random.one(of: [0, 300, 700])
         faultSteps = random.one(of: [100, 300, 700, 1500])
         let replay = ReplayWeather(&random)
@@ -169,5 +172,6 @@ extension Weather {
         sinkFails = 0
         sinkConflicts = 0
         sinkForbids = 0
+        lagging = 0
     }
 }
