@@ -123,8 +123,8 @@ public protocol LogReader: AnyObject {
     var topic: String { get }
     /// Gives `body` every record of the partition with `from` <= offset < `to`, in order; ends at the committed end there is now.
     /// `body` returns false to stop. Spans are valid during the call only.
-    /// - Returns: what comes next. Less than `to` where `body` stopped, or where the log shows no more: a partition's new leader may
-    ///   lag behind the end that its last one told.
+    /// - Returns: what comes next. Less than `to` where `body` stopped, or where the log shows no more: a partition's new leader
+    ///   may lag behind the end that its last one told.
     @discardableResult
     func read(partition: Int32, from: Int64, to: Int64, _ body: (LogRecord) -> Bool) throws(LogError) -> Int64
     func close()
