@@ -141,6 +141,7 @@ extension LoadMember where Sink: ~Copyable {
                 starts.append(group)
                 continue
             }
+            if group == nil { try requireSameTopic(row, next: next) }
             stored[partition] = next
             starts.append(next)
             guard (group ?? 0) < next else { continue }
@@ -154,6 +155,32 @@ extension LoadMember where Sink: ~Copyable {
         return starts
     }
 
+    /// Postgres has loaded records up to `next`, and brokers know no position of the group: it never committed one, or they forgot
+    /// it, maybe with the topic. A topic made anew begins at offset 0 again, and as many new records as were loaded before would be
+    /// passed by. What was loaded was written before Postgres began with its batch, or while that was being filled.
+    private func requireSameTopic(_ row: SinkPosition, next: Int64) throws {
+        guard let updatedMs = row.updatedMs, next > 0 else { return }
+        let range = try context.log.offsets(topic: stage.from).first { $0.partition == row.partition }
+        let reader = try context.log.makeReader(topic: stage.from)
+        defer { reader.close() }
+        var newestMs: Int64?
+        // A hundred, since the last of them may be markers.
+        try reader.read(partition: row.partition, from: max(range?.first ?? 0, next - 100), to: min(next, range?.end ?? next)) {
+            newestMs = max(newestMs ?? $0.timestamp, $0.timestamp)
+            return true
+        }
+        guard let newestMs, newestMs > updatedMs + Int64(plan.batchMs) + 60_000 else { return }
+        let group = context.plan.group(of: stage)
+        throw ETLError(
+            .failed, code: "load.topic_made_anew",
+            "etl_offsets says that topic \(stage.from), partition \(row.partition), was loaded up to offset \(next) at "
+                + "\(formatTimestamp(milliseconds: updatedMs)), but what stands before that offset was written "
+                + "\(formatTimestamp(milliseconds: newestMs)): the topic was deleted and made anew. To load it from its start: "
+                + "DELETE FROM etl_offsets WHERE group_id = '\(group)' AND topic = '\(stage.from)'. If it is the same (a "
+                + "producer's clock is ahead), commit the position: kafka-consumer-groups.sh --group \(group) --topic "
+                + "\(stage.from):\(row.partition) --reset-offsets --to-offset \(next) --execute")
+    }
+
     private func repeatLetters(_ partition: Int32, _ rejected: [RejectedRecord], next: Int64, _ consumer: any LogConsumer) throws {
         let wanted = Dictionary(rejected.map { ($0.offset, Failure($0.rejection)) }, uniquingKeysWith: { first, _ in first })
         guard let first = wanted.keys.min(), let last = wanted.keys.max(), let producer, let writer else { return }
@@ -161,7 +188,9 @@ extension LoadMember where Sink: ~Copyable {
         defer { reader.close() }
         defer { flying.letters.reset() }
         var found = 0
-        let shown = try reader.read(partition: partition, from: first, to: last + 1) { record in
+        // Of what retention has taken it is said below which records these are.
+        let range = try context.log.offsets(topic: stage.from).first { $0.partition == partition }
+        let shown = try reader.read(partition: partition, from: max(first, range?.first ?? first), to: last + 1) { record in
             guard let failure = wanted[record.offset] else { return true }
             writer.append(record, failure, nowMs: wallClockMs(), copying: true, to: &flying.letters)
             found += 1

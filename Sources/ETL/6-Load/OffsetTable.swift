@@ -55,7 +55,7 @@ struct OffsetTable {
         // One row for each rejected record, or one with nulls.
         let rows = try connection.query(
             """
-            SELECT partition, next_offset, batch, r, c, m, p FROM \(table) \
+            SELECT partition, next_offset, batch, r, c, m, p, (extract(epoch FROM updated_at) * 1000)::bigint FROM \(table) \
             LEFT JOIN LATERAL ROWS FROM (unnest(rejected), unnest(rejected_codes), unnest(rejected_messages), \
             unnest(rejected_pointers)) WITH ORDINALITY AS u(r, c, m, p, n) ON true \
             WHERE group_id = \(group) AND topic = \(topic) AND partition = ANY ($1::int[]) ORDER BY partition, n
@@ -65,8 +65,9 @@ struct OffsetTable {
         for row in rows {
             guard let partition = row[0].flatMap({ Int32($0) }), let next = row[1].flatMap({ Int64($0) }) else { continue }
             if result.last?.position.partition != partition {
-                result.append(
-                    Row(position: SinkPosition(partition: partition, nextOffset: next, rejected: []), batch: row[2] ?? ""))
+                let updatedMs = row[7].flatMap { Int64($0) }
+                let position = SinkPosition(partition: partition, nextOffset: next, rejected: [], updatedMs: updatedMs)
+                result.append(Row(position: position, batch: row[2] ?? ""))
             }
             guard let offset = row[3].flatMap({ Int64($0) }) else { continue }
             result[result.count - 1].position.rejected.append(

@@ -5,11 +5,14 @@ public struct SinkPosition: Equatable, Sendable {
     public var nextOffset: Int64?
     /// What the last batch refused. Where the group's offset in Kafka is behind `nextOffset`, these never became dead letters.
     public var rejected: [RejectedRecord]
+    /// When the sink began with the last batch, by its own clock, in milliseconds since 1970; nil: it doesn't know.
+    public var updatedMs: Int64?
 
-    public init(partition: Int32, nextOffset: Int64?, rejected: [RejectedRecord]) {
+    public init(partition: Int32, nextOffset: Int64?, rejected: [RejectedRecord], updatedMs: Int64? = nil) {
         self.partition = partition
         self.nextOffset = nextOffset
         self.rejected = rejected
+        self.updatedMs = updatedMs
     }
 }
 

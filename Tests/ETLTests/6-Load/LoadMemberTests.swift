@@ -217,6 +217,67 @@ import Testing
         try Self.check(log, fixture)
     }
 
+    /// The topic is deleted and made anew; what Postgres knows of the old one must not make the loader pass by the new one's records.
+    @Test func aTopicMadeAnewIsNotTakenForTheOldOne() throws {
+        let fixture = try PostgresFixture()
+        let faulty = FaultyLog()
+        let (old, plan, stage, sink) = try Self.prepare(faulty, [], fixture)
+        defer { faulty.release() }
+        func run(_ log: MemoryLog, _ end: Int) throws {
+            let control = Control()
+            control.drain(to: [PartitionRange(partition: 0, first: 0, end: Int64(end + 1))])
+            // In memory positions would be forgotten at the start.
+            try LoadMember(context: .test(plan, StrictLog(log), control), stage: stage, sink: sink).run()
+        }
+        try Self.write(0..<150, to: old)
+        try run(old, 150)
+        try fixture.admin.execute("UPDATE etl_offsets SET updated_at = updated_at - interval '1 hour'")
+        let another = FaultyLog()
+        defer { another.release() }
+        let new = another.make([])
+        _ = try new.create(topics: ["in", "t.l.dlq"].map { NewTopic(name: $0, partitions: 1) })
+        for topic in ["in", "t.l.dlq"] { try new.retain(topic: topic) }
+        try Self.write(1000..<1200, to: new)
+        let error = #expect(throws: ETLError.self) { try run(new, 200) }
+        #expect(error?.code == "load.topic_made_anew", "\(String(describing: error))")
+        #expect(error?.message.contains("topic in, partition 0") == true && error?.message.contains("offset 151") == true)
+        #expect(try new.committedOffsets(group: plan.group(of: stage), topic: "in") == [nil])
+        #expect(try fixture.column("SELECT count(*) FROM t WHERE id >= 1000") == ["0"])
+        try fixture.admin.execute("DELETE FROM etl_offsets")
+        try run(new, 200)
+        let good = (1000..<1200).filter { !Self.isRejected($0) && !Self.isRefused($0) }
+        #expect(try fixture.column("SELECT id FROM t WHERE id >= 1000 ORDER BY id").map { $0.flatMap { Int($0) } } == good)
+    }
+
+    /// Retention took a rejected record whose dead letter is owed: it is said which, and what to do, not only that offsets are gone.
+    @Test func aRejectedRecordThatIsGoneIsNamed() throws {
+        let fixture = try PostgresFixture()
+        let faulty = FaultyLog()
+        let (log, plan, stage, sink) = try Self.prepare(faulty, [], fixture)
+        defer { faulty.release() }
+        func run(_ log: MemoryLog) throws {
+            let control = Control()
+            control.drain(to: [PartitionRange(partition: 0, first: 0, end: 21)])
+            try LoadMember(context: .test(plan, StrictLog(log), control), stage: stage, sink: sink).run()
+        }
+        try Self.write(0..<20, to: log)
+        try run(log)
+        try fixture.admin.execute(
+            """
+            UPDATE etl_offsets SET next_offset = 190, rejected = '{7,9}', rejected_codes = '{load.conversion,load.rejected}', \
+            rejected_messages = '{x,y}', rejected_pointers = '{"",""}'
+            """)
+        // The same topic as far as Postgres knows: nobody has read it, and the oldest records are gone.
+        let small = MemoryLog(memoryBytes: 16 << 10)
+        _ = try small.create(topics: ["in", "t.l.dlq"].map { NewTopic(name: $0, partitions: 1) })
+        try Self.write(0..<200, to: small)
+        let first = try small.offsets(topic: "in")[0].first
+        try #require(first > 9 && first < 190)
+        let error = #expect(throws: ETLError.self) { try run(small) }
+        #expect(error?.code == "load.dead_letter_gone", "\(String(describing: error))")
+        #expect(error?.message.contains("2 rejected records of topic in, partition 0, offsets 7 to 9") == true)
+    }
+
     /// Nothing was begun, so there is nothing to complain of.
     @Test func aStopWhileItWaitsForPostgresAtTheStartIsNoFailure() throws {
         let fixture = try PostgresFixture()

@@ -51,9 +51,13 @@ import Testing
         #expect(rejected[6].rejection.message == "Column odd/na~me (integer) takes a number written without fraction and exponent")
         _ = try sink.flush(offsets: [SinkOffset(partition: 0, expected: nil, next: 10)], rejected: rejected)
         sink.reset()
-        #expect(try sink.positions(of: [0]) == [SinkPosition(partition: 0, nextOffset: 10, rejected: rejected)])
+        let position = try sink.positions(of: [0])[0]
+        let updatedMs = try #require(position.updatedMs)
+        #expect(abs(updatedMs - wallClockMs()) < 300_000, "Postgres' clock, in milliseconds")
+        #expect(position == SinkPosition(partition: 0, nextOffset: 10, rejected: rejected, updatedMs: updatedMs))
         _ = try sink.load([#"{"id":2}"#], from: 10, expected: 10)
-        #expect(try sink.positions(of: [0]) == [SinkPosition(partition: 0, nextOffset: 11, rejected: [])])
+        let next = try sink.positions(of: [0])[0]
+        #expect(next.nextOffset == 11 && next.rejected.isEmpty && next.updatedMs ?? 0 >= updatedMs)
         #expect(try fixture.column("SELECT id FROM t ORDER BY 1") == ["1", "2"])
     }
 
