@@ -214,7 +214,11 @@ import TestServices
 
     /// Records are given up while commit, called again and again, waits for them.
     @Test func aCommitInWhoseMidstRecordsFailCanBeAborted() throws {
-        let broker = try KafkaBroker(directory: "\(NSTemporaryDirectory())/etl-test-midst.\(UUID().uuidString.prefix(8))")
+        // A broker that wakes up fenced may end the overdue transaction without a marker in the topic, since for it the partition has
+        // no leader then (seen with Kafka 4.3), and the next transaction's marker commits these records: nothing a producer can help.
+        let broker = try KafkaBroker(
+            directory: "\(NSTemporaryDirectory())/etl-test-midst.\(UUID().uuidString.prefix(8))",
+            arguments: ["--set", "broker.session.timeout.ms=120000"])
         defer { broker.destroy() }
         let log = try KafkaLog(bootstrapServers: broker.bootstrap)
         let topic = try newTopic(log)
