@@ -4,6 +4,7 @@ public import Log
 /// Reads one topic by partition and offset, outside any group. One thread at a time.
 public final class KafkaReader: LogReader {
     private let client: Client
+    /// Full name of the topic it reads.
     public let topic: String
     private var object: OpaquePointer?
     private var batch = ConsumedBatch(capacity: 1000)

@@ -120,6 +120,7 @@ extension LogProducer {
 
 /// Reads one topic by partition and offset, read committed, outside any group.
 public protocol LogReader: AnyObject {
+    /// Full name of the topic it reads.
     var topic: String { get }
     /// Gives `body` every record of the partition with `from` <= offset < `to`, in order; ends at the committed end there is now.
     /// `body` returns false to stop. Spans are valid during the call only.

@@ -24,7 +24,7 @@ struct ServiceScript: Sendable {
     /// Waits for the script and gives what it printed; throws that where it fails.
     @discardableResult
     func run(_ words: [String]) throws -> String {
-        // Not Foundation's Process, which waits until all that inherited from the script have ended too, and servers do.
+        // Not Foundation's Process, which waits until all that the script has started have ended too, if they inherit from it.
         let file = "\(NSTemporaryDirectory())/etl-test-output.\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: file) }
         let command = ["/bin/bash", "-c", "exec \"$@\" >\"$0\" 2>&1 </dev/null", file, "/bin/bash", path] + words
