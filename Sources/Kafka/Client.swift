@@ -199,10 +199,12 @@ struct Deadline {
 
     init(_ timeoutMs: Int64) { end = Self.now() &+ timeoutMs }
 
-    static func now() -> Int64 {
+    static func now() -> Int64 { nowNs() / 1_000_000 }
+
+    static func nowNs() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     var isOver: Bool { Self.now() >= end }

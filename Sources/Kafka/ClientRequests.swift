@@ -122,8 +122,10 @@ extension Client {
     }
 
     /// Between two tries.
-    func pause(ms: Int64) {
-        var time = timespec(tv_sec: Int(ms / 1000), tv_nsec: Int(ms % 1000) * 1_000_000)
+    func pause(ms: Int64) { pause(ns: ms * 1_000_000) }
+
+    func pause(ns: Int64) {
+        var time = timespec(tv_sec: Int(ns / 1_000_000_000), tv_nsec: Int(ns % 1_000_000_000))
         nanosleep(&time, nil)
     }
 }

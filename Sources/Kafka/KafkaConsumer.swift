@@ -26,11 +26,7 @@ public final class KafkaConsumer: LogConsumer {
     /// How long a commit waits for brokers that don't answer before its caller hears of it.
     private static let answerMs: Int64 = 5000
     public private(set) var isMember = false
-    /// The last poll brought many records, so more will come at once. Taking each handful as it arrives costs a third more CPU
-    /// in wake-ups and small sends than waiting a moment for the rest; at low rates nobody waits.
-    private var isBusy = false
-    private static let busyRecords = 500
-    private static let busyWaitMs: Int32 = 5
+    private var pace = PollPace()
 
     init(_ log: KafkaLog, _ options: ConsumerOptions) throws(LogError) {
         topic = options.topic
@@ -75,12 +71,14 @@ public final class KafkaConsumer: LogConsumer {
         let deadline = Deadline(Int64(timeoutMs))
         let limit = max(maxRecords, 1)
         batch.reserve(limit)
+        let restNs = pace.restNs(nowNs: Deadline.nowNs(), timeoutMs: timeoutMs)
+        if restNs > 0 { client.pause(ns: restNs) }
         while true {
             // Whoever was given partitions may have to do something before their records come.
             if try answerRebalances() { break }
             if let first = etl_wait(client.handle, client.state, wakeup.waitMs(atMost: Int32(deadline.remainingMs))) {
                 batch.add(first)
-                batch.fill(queue, limit: limit, timeoutMs: isBusy ? Self.busyWaitMs : 0)
+                batch.fill(queue, limit: limit, timeoutMs: pace.fillMs)
                 break
             }
             if client.state.pointee.rebalance_count > 0 { continue }
@@ -90,7 +88,7 @@ public final class KafkaConsumer: LogConsumer {
         // Lost partitions may be another's already: nothing of them goes out. Other changes wait until this batch is done with.
         if client.state.pointee.rebalance_count > 0, client.hasLostAssignment { _ = try answerRebalances() }
         batch.convert()
-        isBusy = batch.records.count >= Self.busyRecords
+        pace.brought(batch.records.count, nowNs: Deadline.nowNs())
         if wakeup.isDue(waiting: rd_kafka_queue_length(queue), bytes: batch.bytes, records: batch.records.count) {
             client.wakeFetching(topic: topic, assigned)
         }
