@@ -1,7 +1,7 @@
 /// How fast a member takes records: as many at once as costs little, without keeping the few waiting.
 ///
 /// Where thousands come, a poll waits a moment for a fuller batch; taking each handful as it arrives costs a third more CPU in
-/// wake-ups and small sends. Where records come one by one, they are taken at most so often as `intervalNs` says. Each batch that is
+/// wake-ups and small sends. Where records come one by one, they are taken once in each `intervalNs` at most. Each batch that is
 /// sent is a request to the brokers for each of its partitions, so a stage that answers every record at once asks a thousand
 /// times a second for five records each, and brokers that are busy with that let the records of the others wait. A record that
 /// comes alone, after a rest, is taken at once.
